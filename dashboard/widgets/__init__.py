@@ -1,0 +1,1 @@
+"""Parts that several views share: no SQL, no business rules."""

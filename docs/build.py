@@ -1,0 +1,54 @@
+"""Writes the documents that are drawn from code, so that they cannot drift: `make docs` writes, `make check` compares.
+
+Each entry of DOCUMENTS is a file of this folder and the function that renders it.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import REGISTRY
+
+HERE = Path(__file__).resolve().parent
+
+
+def errors() -> str:
+    """docs/errors.md: one row per registered error, in the order in which the checks run."""
+    lines = [
+        "# Errors",
+        "",
+        "Made from `pipeline/errors.py` by `make docs`. A client compares the code; the sentence is for people and may be",
+        "reworded. Where several are true at once the first of this list is answered.",
+        "",
+        "| code | HTTP | sentence | params |",
+        "|---|---|---|---|",
+    ]
+    for code, spec in REGISTRY.items():
+        params = ", ".join(f"`{name}`" for name in spec.params) or "none"
+        lines.append(f"| `{code}` | {spec.status} | {spec.message} | {params} |")
+    return "\n".join(lines) + "\n"
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "errors.md": errors,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write every document, or with --check name those that are not current and return 1."""
+    stale = []
+    for name, render in DOCUMENTS.items():
+        path, text = HERE / name, render()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8")
+    if stale and "--check" in arguments:
+        sys.stderr.write(f"Not current: {', '.join(f'docs/{name}' for name in stale)}. Run make docs.\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
