@@ -1,0 +1,126 @@
+"""Transactions against Postgres. Each acts as exactly one role, and as `app` sees only the tenants of its scope.
+
+SQLAlchemy serves as engine, pool and `text()`; there is no ORM. The scope is an argument of every transaction, never
+ambient, and lives in a transaction-local setting that the policies of sql/always/030_policies.sql read.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+import sqlalchemy
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from pipeline.errors import AppError
+
+POOL_WAIT_S = 2  # longer than a healthy transaction, short enough that overload is shed and not queued
+BUSY_RETRY_S = 2
+CONNECT_TIMEOUT_S = 5
+SESSION_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "jit=off",  # our statements are short; compiling them costs more than it saves
+        "lock_timeout=5s",
+        "statement_timeout=30s",
+        "idle_in_transaction_session_timeout=60s",
+        "timezone=UTC",
+    )
+)
+
+_ENTER = text("SELECT set_config('role', :role, true), set_config('app.scope', :scope, true)")
+_ENTER_PUBLIC = text("SELECT set_config('role', :role, true), set_config('app.tracking', :tracking, true)")
+_STATEMENT_TIMEOUT = text("SELECT set_config('statement_timeout', :ms, true)")
+
+
+def sqlalchemy_url(url: str) -> str:
+    """A `postgresql://` or `postgres://` address with the psycopg 3 driver named, as SQLAlchemy wants it."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
+        raise AppError("SDCRS_BAD_SETTING", setting="DATABASE_URL", detail="must start with postgresql://")
+    return f"postgresql+psycopg://{rest}"
+
+
+def psycopg_url(url: str) -> str:
+    """The same address as psycopg itself wants it."""
+    return "postgresql://" + sqlalchemy_url(url).partition("://")[2]
+
+
+class Database:
+    """One process's engine and pool. Threads share it; close it at the end."""
+
+    def __init__(self, url: str, role_prefix: str, pool_size: int = 8, application_name: str = "sdcrs") -> None:
+        self.url = url
+        self.role_prefix = role_prefix
+        self.engine = create_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=True,  # a restarted server must not fail the first request after it
+            connect_args={
+                "options": SESSION_OPTIONS,
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "application_name": application_name,
+            },
+        )
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def begin(self, scope: Sequence[str]) -> Iterator[Connection]:
+        """A transaction as role `app` that sees only the tenants in `scope`; commits at the end, rolls back on an error.
+
+        Raises SDCRS_BUSY when no connection becomes free in time and SDCRS_DATABASE_DOWN when none can be made.
+        """
+        with self._transaction() as conn:
+            conn.execute(_ENTER, {"role": f"{self.role_prefix}_app", "scope": ",".join(scope)})
+            yield conn
+
+    @contextmanager
+    def worker(self, statement_timeout_s: int | None = None) -> Iterator[Connection]:
+        """A transaction as role `worker`: for jobs, and for sign-in, which comes before any scope is known."""
+        with self._transaction() as conn:
+            conn.execute(_ENTER, {"role": f"{self.role_prefix}_worker", "scope": ""})
+            if statement_timeout_s is not None:
+                conn.execute(_STATEMENT_TIMEOUT, {"ms": str(statement_timeout_s * 1000)})
+            yield conn
+
+    @contextmanager
+    def public(self, tracking: str) -> Iterator[Connection]:
+        """A transaction as role `public` that sees the one report with this tracking id or token."""
+        with self._transaction() as conn:
+            conn.execute(_ENTER_PUBLIC, {"role": f"{self.role_prefix}_public", "tracking": tracking})
+            yield conn
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            conn = self.engine.connect()
+        except PoolTimeout as error:
+            raise AppError("SDCRS_BUSY", retryAfterSeconds=BUSY_RETRY_S) from error
+        except OperationalError as error:
+            raise AppError("SDCRS_DATABASE_DOWN") from error
+        with conn, conn.begin():
+            yield conn
+
+
+def constraint_of(error: sqlalchemy.exc.IntegrityError) -> str | None:
+    """The name of the violated constraint, so that rooms translate it into their own error."""
+    original = error.orig
+    return original.diag.constraint_name if isinstance(original, psycopg.Error) else None
+
+
+def read_role_prefix(url: str) -> str | None:
+    """The role prefix stored in the database, or None when it was never migrated. Raises SDCRS_DATABASE_DOWN."""
+    try:
+        with psycopg.connect(psycopg_url(url), connect_timeout=CONNECT_TIMEOUT_S) as conn:
+            row = conn.execute("SELECT to_regclass('masterdata.installation')").fetchone()
+            if row is None or row[0] is None:
+                return None
+            found = conn.execute("SELECT value FROM masterdata.installation WHERE key = 'role_prefix'").fetchone()
+            return None if found is None else str(found[0])
+    except psycopg.OperationalError as error:
+        raise AppError("SDCRS_DATABASE_DOWN") from error

@@ -1,0 +1,100 @@
+"""Every error that a person or a client can meet: one stable code, one sentence that says what to do.
+
+The tree is flat on purpose: code that must react to a case compares `error.code`. Where several errors are true at
+once, the checks run in the order of the groups below: who you are, what you may do, your standing, your limits, the
+body, the state of the thing. A retired code is never used again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ErrorSpec:
+    """A registered error: HTTP status, the sentence shown (with `{param}` places) and the names of its params."""
+
+    status: int
+    message: str
+    params: tuple[str, ...] = ()
+
+
+REGISTRY: dict[str, ErrorSpec] = {
+    # who you are
+    "SDCRS_NOT_SIGNED_IN": ErrorSpec(401, "Sign in first: the session is missing, ended or was revoked."),
+    "SDCRS_BAD_CREDENTIALS": ErrorSpec(401, "User name or password is wrong."),
+    "SDCRS_SIGN_IN_THROTTLED": ErrorSpec(429, "Too many failed sign-ins. Wait {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),
+    "SDCRS_BAD_ORIGIN": ErrorSpec(403, "The request came from another site. Open the console itself and try again."),
+    # what you may do
+    "SDCRS_FORBIDDEN": ErrorSpec(403, "Your role may not do this: {reason}", ("reason",)),
+    "SDCRS_TENANT_OUT_OF_SCOPE": ErrorSpec(403, "Tenant {tenantId} is outside your area.", ("tenantId",)),
+    # standing and limits
+    "SDCRS_TEACHER_SUSPENDED": ErrorSpec(
+        403, "New reports are blocked for this account. Contact the helpdesk {helpdesk}.", ("suspendedUntil", "reason", "helpdesk")
+    ),
+    "SDCRS_DAILY_LIMIT_EXCEEDED": ErrorSpec(
+        400,
+        "The daily limit of {dailyLimit} reports is reached. Try again after midnight.",
+        ("dailyLimit", "submittedToday", "nextAvailableTime"),
+    ),
+    # the body
+    "SDCRS_INVALID_JSON": ErrorSpec(400, "The body is not valid JSON: {detail}", ("detail",)),
+    "SDCRS_INVALID_REQUEST": ErrorSpec(400, "{field}: {detail}", ("field", "detail")),
+    "SDCRS_BODY_TOO_LARGE": ErrorSpec(413, "The body is larger than {maxBytes} bytes.", ("maxBytes",)),
+    "SDCRS_EVIDENCE_MISSING": ErrorSpec(400, "A report needs a photo of the dog and a selfie; {missing} is missing.", ("missing",)),
+    "SDCRS_UNKNOWN_FILE": ErrorSpec(400, "File {fileStoreId} does not exist or is not yours. Upload it first.", ("fileStoreId",)),
+    "SDCRS_UNKNOWN_SERVICE_TYPE": ErrorSpec(400, "Report type {serviceType} does not exist. Use one of {known}.", ("serviceType", "known")),
+    "SDCRS_FILE_TOO_LARGE": ErrorSpec(413, "The file is larger than {maxMegabytes} MB.", ("maxMegabytes",)),
+    "SDCRS_FILE_NOT_AN_IMAGE": ErrorSpec(400, "{fileName} is not a JPEG or PNG photo that can be read: {detail}", ("fileName", "detail")),
+    "SDCRS_UNKNOWN_REASON": ErrorSpec(
+        400, "Reason {reason} does not exist or is not for this action. Use one of {known}.", ("reason", "known")
+    ),
+    "SDCRS_FACT_MISSING": ErrorSpec(400, "{action} needs {field}.", ("action", "field")),
+    "SDCRS_UNKNOWN_OFFICER": ErrorSpec(400, "{officer} is not an active officer of this tenant.", ("officer",)),
+    "SDCRS_INVALID_VPA": ErrorSpec(400, "The UPI address is not valid: {detail}", ("detail",)),
+    "SDCRS_INVALID_MASTER_DATA": ErrorSpec(422, "{file}: {field}: {detail}", ("file", "field", "detail")),
+    # the state of the thing
+    "SDCRS_NOT_FOUND": ErrorSpec(404, "{kind} {id} was not found in your area.", ("kind", "id")),
+    "SDCRS_UNKNOWN_PATH": ErrorSpec(404, "{path} does not exist here.", ("path",)),
+    "SDCRS_METHOD_NOT_ALLOWED": ErrorSpec(405, "{method} is not allowed for {path}.", ("method", "path")),
+    "SDCRS_ACTION_NOT_ALLOWED": ErrorSpec(409, "{action} is not possible while the report is {state}.", ("action", "state")),
+    "SDCRS_ROLE_NOT_ALLOWED": ErrorSpec(403, "{action} is not for your role.", ("action",)),
+    "SDCRS_STALE_VERSION": ErrorSpec(
+        409, "Somebody changed this report meanwhile (version {current}, yours {sent}). Reload it.", ("current", "sent", "state")
+    ),
+    "SDCRS_CLAIMED_BY_OTHER": ErrorSpec(409, "Another person is working on this report until {until}.", ("until",)),
+    "SDCRS_NOT_YOUR_REPORT": ErrorSpec(403, "This report is assigned to another officer."),
+    "SDCRS_IDEMPOTENCY_CONFLICT": ErrorSpec(409, "The same Idempotency-Key was used with another body. Use a new key."),
+    "SDCRS_RETRIES_EXHAUSTED": ErrorSpec(409, "All {maxRetries} retries are used. Resolve this payout manually.", ("maxRetries",)),
+    "SDCRS_PAYOUT_UNRESOLVED": ErrorSpec(409, "The provider has not answered for certain yet; a new attempt could pay twice."),
+    "SDCRS_SELF_APPROVAL": ErrorSpec(403, "A second admin must approve; you requested this yourself."),
+    "SDCRS_LINK_EXPIRED": ErrorSpec(403, "This link has expired or was altered. Open the report again."),
+    "SDCRS_BAD_SIGNATURE": ErrorSpec(401, "The webhook signature does not match."),
+    # the machine
+    "SDCRS_BUSY": ErrorSpec(503, "The service is busy. Try again in {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),
+    "SDCRS_DATABASE_DOWN": ErrorSpec(503, "The database cannot be reached. Try again shortly."),
+    "SDCRS_PORT_BUSY": ErrorSpec(500, "Port {port} is in use. Stop the other program or set {setting}.", ("port", "setting")),
+    "SDCRS_BAD_SETTING": ErrorSpec(500, "{setting}: {detail}", ("setting", "detail")),
+    "SDCRS_NOT_MIGRATED": ErrorSpec(
+        500, "The database has version {found}, this code needs {needed}. Run python -m pipeline migrate.", ("found", "needed")
+    ),
+    "SDCRS_DECRYPT_FAILED": ErrorSpec(500, "A stored value cannot be decrypted: wrong key or altered data."),
+    "SDCRS_INTERNAL": ErrorSpec(500, "Something went wrong here. Tell the helpdesk the reference {reference}.", ("reference",)),
+}
+
+
+class AppError(Exception):
+    """A registered error with its params. `code` is stable; `message` is the sentence for a person.
+
+    Raises KeyError when the code is not registered or a declared param is missing: that is a fault in our own code.
+    """
+
+    def __init__(self, code: str, **params: Any) -> None:
+        spec = REGISTRY[code]
+        missing = set(spec.params) - set(params)
+        if missing:
+            raise KeyError(f"{code} needs {sorted(missing)}")
+        self.code = code
+        self.status = spec.status
+        self.params = params
+        self.message = spec.message.format(**params)
+        super().__init__(f"{code}: {self.message}")

@@ -1,0 +1,29 @@
+-- Every table with tenant_id: row-level security enabled and forced, one permissive policy per role.
+DO $$
+DECLARE
+    t record;
+    p record;
+BEGIN
+    FOR t IN
+        SELECT n.nspname AS schema, c.relname AS name, format('%I.%I', n.nspname, c.relname) AS full_name
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ('access', 'vault', 'audit', 'packet', 'jobs', 'sdcrs', 'fraud', 'payout', 'masterdata', 'analytics')
+          AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+    LOOP
+        FOR p IN SELECT policyname FROM pg_policies WHERE schemaname = t.schema AND tablename = t.name LOOP
+            EXECUTE format('DROP POLICY %I ON %s', p.policyname, t.full_name);
+        END LOOP;
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t.full_name);
+        EXECUTE format($f$CREATE POLICY app ON %s TO {{prefix}}_app, {{prefix}}_audit
+            USING (tenant_id = ANY (string_to_array(current_setting('app.scope', true), ',')))
+            WITH CHECK (tenant_id = ANY (string_to_array(current_setting('app.scope', true), ',')))$f$, t.full_name);
+        EXECUTE format('CREATE POLICY worker ON %s TO {{prefix}}_worker USING (true) WITH CHECK (true)', t.full_name);
+        EXECUTE format('CREATE POLICY backup ON %s FOR SELECT TO {{prefix}}_backup USING (true)', t.full_name);
+    END LOOP;
+END $$;
+
+-- The public page sees the one report whose tracking id or token it names, and of that nothing personal.
+CREATE POLICY public ON sdcrs.report FOR SELECT TO {{prefix}}_public
+    USING (tracking_id = current_setting('app.tracking', true) OR tracking_token = current_setting('app.tracking', true));
+CREATE POLICY public ON sdcrs.report_history FOR SELECT TO {{prefix}}_public USING (true);
