@@ -1,0 +1,75 @@
+"""Writing packet headers, in the transaction of the change that they tell of.
+
+A body is given only where the packet crosses our border, and holds no personal value: `without_personal` takes out what
+the catalogue marks. Bytes that must stay exact go sealed beside it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from pipeline.ids import uuid7
+
+SubjectKind = Literal["REPORT", "PAYOUT", "FILE", "SESSION", "REGISTRATION"]
+
+_INSERT = text("""
+    INSERT INTO packet.log (id, tenant_id, subject_kind, subject_id, packet, version, sender, receiver, topic, key,
+                            correlation_id, causation_id, occurred_at, body, sealed)
+    SELECT v.id, v.tenant_id, v.subject_kind, v.subject_id, v.packet, v.version, v.sender, v.receiver, v.topic, v.key,
+           v.correlation_id, v.causation_id, v.occurred_at, v.body, v.sealed
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS v(id uuid, tenant_id text, subject_kind text, subject_id uuid, packet text, version int, sender text, receiver text,
+             topic text, key text, correlation_id uuid, causation_id uuid, occurred_at timestamptz, body jsonb, sealed text)
+""")
+
+
+@dataclass(frozen=True)
+class PacketHeader:
+    """One message: what it is, about what, from whom to whom, when, and what caused it."""
+
+    packet: str  # catalogue id, such as 02/07
+    version: int
+    sender: str
+    receiver: str
+    topic: str | None
+    tenant_id: str
+    subject_kind: SubjectKind
+    subject_id: UUID
+    occurred_at: datetime
+    key: str | None = None
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    body: dict[str, Any] | None = None
+    sealed: str | None = None
+
+
+def write_packets(conn: Connection, headers: Sequence[PacketHeader]) -> None:
+    """Append headers in one statement. Does not commit."""
+    if not headers:
+        return
+    rows = [
+        {
+            "id": str(uuid7(h.occurred_at)),
+            "tenant_id": h.tenant_id,
+            "subject_kind": h.subject_kind,
+            "subject_id": str(h.subject_id),
+            "packet": h.packet,
+            "version": h.version,
+            "sender": h.sender,
+            "receiver": h.receiver,
+            "topic": h.topic,
+            "key": h.key,
+            "correlation_id": str(h.correlation_id) if h.correlation_id else None,
+            "causation_id": str(h.causation_id) if h.causation_id else None,
+            "occurred_at": h.occurred_at.isoformat(),
+            "body": h.body,
+            "sealed": h.sealed,
+        }
+        for h in headers
+    ]
+    conn.execute(_INSERT, {"rows": json.dumps(rows)})

@@ -1,0 +1,50 @@
+"""What every room needs, opened once per process and handed down: settings, database, clock, master data, vault, files."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pipeline.clock import Clock, SystemClock
+from pipeline.database.connect import open_database
+from pipeline.database.engine import Database
+from pipeline.filestore.store import FileStore
+from pipeline.masterdata.store import MasterDataStore
+from pipeline.settings import Settings
+from pipeline.vault.keys import Keyring, open_keyring
+from pipeline.vault.persons import Vault
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The open parts of one process. Threads share it."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    masterdata: MasterDataStore
+    keyring: Keyring
+    vault: Vault
+    files: FileStore
+
+
+def assemble(settings: Settings, database: Database, clock: Clock) -> Runtime:
+    """Put the parts together around an open database."""
+    keyring = open_keyring(settings)
+    return Runtime(
+        settings=settings,
+        database=database,
+        clock=clock,
+        masterdata=MasterDataStore(database),
+        keyring=keyring,
+        vault=Vault(keyring),
+        files=FileStore(settings, keyring),
+    )
+
+
+@contextmanager
+def open_runtime(
+    settings: Settings, clock: Clock | None = None, pool_size: int = 8, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Runtime]:
+    """Start or adopt the database and open the rest; everything is closed at the end."""
+    with open_database(settings, pool_size=pool_size, progress=say) as database:
+        yield assemble(settings, database, clock or SystemClock())

@@ -1,0 +1,62 @@
+"""What people ask: one .sql file per screen or question, each a list of named statements, and the loader for them.
+
+A file holds blocks that begin with `-- name: <name>`; the comment lines below it say what the rows are. Comment lines are
+dropped before the statement is prepared, since SQLAlchemy takes `:word` inside a comment for a parameter.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas
+from sqlalchemy import Connection, RowMapping, TextClause, text
+
+FOLDER = Path(__file__).parent
+MAX_ROWS = 10_000  # no screen shows more; a statement that can return more needs a limit of its own
+_NAME = re.compile(r"^-- name: ([a-z0-9_]+)\s*$", re.MULTILINE)
+
+
+@cache
+def statements(screen: str) -> dict[str, TextClause]:
+    """The statements of queries/<screen>.sql by name. Raises KeyError for a screen that does not exist."""
+    path = FOLDER / f"{screen}.sql"
+    if not path.is_file():
+        raise KeyError(f"queries/{screen}.sql does not exist")
+    parts = _NAME.split(path.read_text(encoding="utf-8"))
+    found: dict[str, TextClause] = {}
+    for name, body in zip(parts[1::2], parts[2::2], strict=True):
+        if name in found:
+            raise KeyError(f"{screen}.{name} stands twice")
+        lines = [line for line in body.splitlines() if not line.lstrip().startswith("--")]
+        found[name] = text("\n".join(lines).strip().rstrip(";"))
+    return found
+
+
+def statement(name: str) -> TextClause:
+    """The statement called `screen.name`."""
+    screen, _, block = name.partition(".")
+    return statements(screen)[block]
+
+
+def rows(conn: Connection, name: str, **params: Any) -> list[RowMapping]:
+    """All rows of a statement. Raises ValueError past MAX_ROWS: the statement lacks a limit."""
+    result = conn.execute(statement(name), params).mappings().fetchmany(MAX_ROWS + 1)
+    if len(result) > MAX_ROWS:
+        raise ValueError(f"{name} returned more than {MAX_ROWS} rows")
+    return list(result)
+
+
+def one(conn: Connection, name: str, **params: Any) -> RowMapping | None:
+    """The single row of a statement, or None."""
+    return conn.execute(statement(name), params).mappings().one_or_none()
+
+
+def frame(conn: Connection, name: str, **params: Any) -> pandas.DataFrame:
+    """The rows as a DataFrame with the statement's columns, also when there are none."""
+    result = conn.execute(statement(name), params)
+    columns = list(result.keys())
+    found = result.fetchmany(MAX_ROWS + 1)
+    if len(found) > MAX_ROWS:
+        raise ValueError(f"{name} returned more than {MAX_ROWS} rows")
+    return pandas.DataFrame([tuple(row) for row in found], columns=columns)
