@@ -8,6 +8,8 @@ from pathlib import Path
 from pipeline.errors import AppError
 
 ROOT = Path(__file__).resolve().parent.parent
+SESSION_COOKIE = "sdcrs_session"
+SECURE_SESSION_COOKIE = "__Host-sdcrs_session"  # a browser takes this name only over TLS, for this host, for the whole site
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class Settings:
     razorpayx_webhook_secrets: tuple[str, ...]  # newest first; several during a rotation
     demo_password: str
     packet_body_days: int
+    bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
+    embedded_fsync: bool = True  # False: the embedded server is for tests, and a power cut may lose its data
+
+    @property
+    def session_cookies(self) -> tuple[str, ...]:
+        """The cookies that may carry a session, first match first; production believes only the one that needs TLS."""
+        return (SECURE_SESSION_COOKIE,) if self.production else (SECURE_SESSION_COOKIE, SESSION_COOKIE)
 
     @property
     def sandboxed(self) -> bool:
@@ -62,6 +71,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     env = text("APP_ENV") or "demo"
     if env not in ("demo", "production"):
         raise AppError("SDCRS_BAD_SETTING", setting="APP_ENV", detail=f"{env!r} is neither demo nor production")
+    fsync = text("EMBEDDED_FSYNC") or "on"
+    if fsync not in ("on", "off") or (fsync == "off" and env == "production"):
+        raise AppError("SDCRS_BAD_SETTING", setting="EMBEDDED_FSYNC", detail="is on, or off outside production")
     port = number("PORT", 8501, 1024, 65000)
     settings = Settings(
         data_dir=path("DATA_DIR") or ROOT / ".data",
@@ -84,6 +96,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         razorpayx_webhook_secrets=tuple((text("RAZORPAYX_WEBHOOK_SECRET") or "").split()),
         demo_password=text("DEMO_PASSWORD") or "demo",
         packet_body_days=number("PACKET_BODY_DAYS", 400, 1, 36500),
+        bind_address=text("BIND_ADDRESS") or "127.0.0.1",
+        embedded_fsync=fsync == "on",
     )
     if settings.production and settings.keys_file is None:
         raise AppError("SDCRS_BAD_SETTING", setting="KEYS_FILE", detail="required when APP_ENV=production")
