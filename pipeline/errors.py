@@ -73,6 +73,7 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_BUSY": ErrorSpec(503, "The service is busy. Try again in {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),
     "SDCRS_DATABASE_DOWN": ErrorSpec(503, "The database cannot be reached. Try again shortly."),
     "SDCRS_DATABASE_NOT_STARTED": ErrorSpec(500, "The embedded database does not start: {detail}", ("detail",)),
+    "SDCRS_STARTING": ErrorSpec(503, "The service is starting: {step}. This page looks again by itself.", ("step",)),
     "SDCRS_PORT_BUSY": ErrorSpec(500, "Port {port} is in use. Stop the other program or set {setting}.", ("port", "setting")),
     "SDCRS_BAD_SETTING": ErrorSpec(500, "{setting}: {detail}", ("setting", "detail")),
     "SDCRS_NOT_MIGRATED": ErrorSpec(
