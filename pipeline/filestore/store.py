@@ -1,0 +1,152 @@
+"""Where photos' bytes are: one folder or bucket, by file id, every object encrypted and bound to its id.
+
+The original is kept byte for byte as evidence and is the only copy with EXIF. What people see is drawn from it when
+first asked for and then kept beside it: `photo`, upright, without EXIF or any note of its camera, and `thumbnail`. They
+can be lost without harm, so only the original is forced to the disk. Who may read a file is not decided here.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import urlencode
+from uuid import UUID
+
+import fsspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from pipeline.clock import epoch_ms
+from pipeline.errors import AppError
+from pipeline.filestore.measure import render
+from pipeline.settings import Settings
+from pipeline.vault.keys import Keyring
+
+Variant = Literal["original", "photo", "thumbnail"]
+LONGEST_PX = {"photo": 2048, "thumbnail": 256}  # a large screen; a row of a list, twice for fine displays
+LINK_TTL_S = 60  # long enough for a page to load what it shows, too short to be passed on
+PATH = "/filestore/v1/files"
+_MAGIC = b"SDF1"
+_NONCE_BYTES = 12  # what GCM is specified for
+
+
+class FileStore:
+    """Bytes by file id, and links to them. Threads and processes share the place."""
+
+    def __init__(self, settings: Settings, keyring: Keyring) -> None:
+        url = settings.filestore_url or f"file://{settings.data_dir.absolute() / 'filestore'}"
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise AppError(
+                "SDCRS_BAD_SETTING", setting="FILESTORE_URL", detail=f"{url.partition('://')[0]}:// cannot be used: {error}"
+            ) from error
+        self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple | list) else (self._fs.protocol,))
+        self._keyring = keyring
+
+    def put(self, file_id: UUID, data: bytes, *, durable: bool = True) -> None:
+        """Store the original; when this returns it survives a power cut (unless `durable` is off: bulk loads call `sync`)."""
+        self._write(file_id, "original", data, durable=durable)
+
+    def get(self, file_id: UUID, variant: Variant = "photo") -> bytes:
+        """The bytes of one variant, drawn from the original when it is not there yet. Raises SDCRS_NOT_FOUND and SDCRS_DECRYPT_FAILED."""
+        try:
+            return self._open(file_id, variant, self._fs.cat_file(self._path(file_id, variant)))
+        except FileNotFoundError as error:
+            if variant == "original":
+                raise AppError("SDCRS_NOT_FOUND", kind="file", id=str(file_id)) from error
+        drawn = render(self.get(file_id, "original"), LONGEST_PX[variant])
+        self._write(file_id, variant, drawn, durable=False)
+        return drawn
+
+    def delete(self, file_id: UUID) -> None:
+        """Remove all variants; what is not there is no error."""
+        for variant in get_args(Variant):
+            with suppress(FileNotFoundError):
+                self._fs.rm_file(self._path(file_id, variant))
+
+    def sync(self) -> None:
+        """After a bulk load: everything written so far survives a power cut."""
+        if self._local:
+            os.sync()
+
+    def sign(self, file_id: UUID, variant: Variant, now: datetime, ttl_s: int = LINK_TTL_S) -> str:
+        """Path and query of a link that anybody may follow for `ttl_s` seconds; the caller has checked that its reader may see the file."""
+        expires = (epoch_ms(now) or 0) // 1000 + ttl_s
+        query = urlencode({"variant": variant, "expires": expires, "signature": self._signature(file_id, variant, expires)})
+        return f"{PATH}/{file_id}?{query}"
+
+    def verify_signature(self, file_id: UUID, variant: str, expires: str | int, signature: str, now: datetime) -> Variant:
+        """The variant that a link names. Raises SDCRS_LINK_EXPIRED when it is over or was altered in any part."""
+        given = str(expires)
+        if not (given.isascii() and given.isdigit() and len(given) <= 12) or variant not in get_args(Variant):
+            raise AppError("SDCRS_LINK_EXPIRED")
+        genuine = hmac.compare_digest(self._signature(file_id, variant, int(given)).encode(), signature.encode("utf-8", "replace"))
+        if not genuine or int(given) * 1000 < (epoch_ms(now) or 0):
+            raise AppError("SDCRS_LINK_EXPIRED")
+        return next(known for known in get_args(Variant) if known == variant)
+
+    def _signature(self, file_id: UUID, variant: str, expires: int) -> str:
+        key = self._keyring.derive("filestore|links")
+        return hmac.new(key, f"{file_id}|{variant}|{expires}".encode(), hashlib.sha256).hexdigest()
+
+    def _path(self, file_id: UUID, variant: Variant) -> str:
+        # the last digits of a UUIDv7 are random: 4,096 folders of a few thousand files each after ten million photos
+        return f"{self._root}/{file_id.hex[-3:]}/{file_id.hex}.{variant}"
+
+    def _write(self, file_id: UUID, variant: Variant, data: bytes, *, durable: bool) -> None:
+        path = self._path(file_id, variant)
+        sealed = self._seal(file_id, variant, data)
+        if self._local:
+            _write_whole(Path(path), sealed, durable=durable)
+        else:
+            self._fs.pipe_file(path, sealed)  # object stores show a new object whole or not at all
+
+    def _seal(self, file_id: UUID, variant: Variant, data: bytes) -> bytes:
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        key_id = self._keyring.current.encode()
+        ciphertext = AESGCM(self._keyring.derive("filestore")).encrypt(nonce, data, f"{file_id}|{variant}".encode())
+        return b"".join((_MAGIC, bytes((len(key_id),)), key_id, nonce, ciphertext))
+
+    def _open(self, file_id: UUID, variant: Variant, sealed: bytes) -> bytes:
+        start = len(_MAGIC) + 1
+        end = start + (sealed[start - 1] if len(sealed) >= start else 0)
+        nonce, ciphertext = sealed[end : end + _NONCE_BYTES], sealed[end + _NONCE_BYTES :]
+        if not sealed.startswith(_MAGIC) or len(nonce) != _NONCE_BYTES:
+            raise AppError("SDCRS_DECRYPT_FAILED")
+        key = self._keyring.derive("filestore", sealed[start:end].decode("utf-8", "replace"))
+        try:
+            return AESGCM(key).decrypt(nonce, ciphertext, f"{file_id}|{variant}".encode())
+        except InvalidTag as error:
+            raise AppError("SDCRS_DECRYPT_FAILED") from error
+
+
+def _write_whole(path: Path, data: bytes, *, durable: bool) -> None:
+    """Write aside and rename: a reader sees the whole file or none, whenever we are killed."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        file = temporary.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = temporary.open("xb")
+    try:
+        with file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)  # the name, too, must survive
+        finally:
+            os.close(folder)
