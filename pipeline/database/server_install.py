@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ OWNER = "sdcrs_owner"  # superuser of this private cluster: migrations, backups 
 LOGIN = "sdcrs_login"
 DATABASE = "sdcrs"
 SCRAM_ITERATIONS = 256  # iterations slow down guessing of weak passwords; ours are 192 random bits, and sign-in is 4 ms faster
+DISCARD_S = 10  # an initdb whose folder is gone ends at its next file; what it leaves after that is removed next time
 INITDB_TIMEOUT_S = 300  # half a second on a disk of today; minutes on a network disk
 
 
@@ -81,28 +83,34 @@ def _copy_programs(package: Path, target: Path) -> None:
 def make_cluster(place: Place, binaries: Path, *, fsync: bool) -> None:
     """Initialise the cluster aside and rename it into place: a start that was killed half way leaves none. Needs the start lock."""
     for leftover in place.folder.glob("making-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        _discard(leftover)
     making = place.folder / f"making-{secrets.token_hex(4)}"
-    making.mkdir(mode=0o700)
-    password = making.with_suffix(".password")
+    cluster, password = making / "cluster", making / "password"
     try:
+        for folder in (making, cluster):
+            folder.mkdir(mode=0o700)
         with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(place.secrets.owner + "\n")
         if place.account is not None:
-            os.chown(making, place.account.uid, place.account.gid)
-            os.chown(password, place.account.uid, place.account.gid)
-        command = [str(binaries / "initdb"), "--pgdata", str(making), "--pwfile", str(password), "--username", OWNER]
+            for path in (making, cluster, password):
+                os.chown(path, place.account.uid, place.account.gid)
+        command = [str(binaries / "initdb"), "--pgdata", str(cluster), "--pwfile", str(password), "--username", OWNER]
         command += ["--encoding", "UTF8", "--locale", "C", "--auth", "scram-sha-256", "--no-instructions"]
         command += ["--set", f"scram_iterations={SCRAM_ITERATIONS}"]
         command += [] if fsync else ["--no-sync"]
         done = run_as(place.account, command, timeout_s=INITDB_TIMEOUT_S)
         if done.returncode != 0:
             raise not_started(f"initdb failed: {last_complaint(done.stderr)}")
-        making.rename(place.cluster)
+        cluster.rename(place.cluster)
     finally:
-        password.unlink(missing_ok=True)
-        if making.exists():
-            shutil.rmtree(making, ignore_errors=True)
+        _discard(making)
+
+
+def _discard(making: Path) -> None:
+    """Remove a half-made cluster. The initdb of a killed start may still write to it; without its folder it soon gives up."""
+    deadline = time.monotonic() + DISCARD_S
+    while making.exists() and time.monotonic() < deadline:
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def check_version(cluster: Path, binaries: Path) -> None:
