@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, text
 
 from pipeline.errors import AppError
-from pipeline.filestore.upload import phash_bands
+from pipeline.filestore.measure import phash_bands
 from pipeline.ids import uuid7
 
 _FILES = text("""
