@@ -4,7 +4,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from dashboard.routes import auth, static
-from dashboard.routes.gate import Gate
+from dashboard.routes.gate import Gate, SecurityHeaders
 
 
 def routes() -> list[BaseRoute]:
@@ -12,4 +12,4 @@ def routes() -> list[BaseRoute]:
 
 
 def middleware() -> list[Middleware]:
-    return [Middleware(Gate)]
+    return [Middleware(SecurityHeaders), Middleware(Gate)]

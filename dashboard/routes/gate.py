@@ -33,8 +33,31 @@ def same_origin(headers: Headers) -> bool:
     return bool(origin) and urlsplit(origin).netloc == headers.get("host")
 
 
+class SecurityHeaders:
+    """ASGI middleware that gives every HTTP answer its headers; an answer's own header of the same name stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.settings = load()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        wanted = security_headers(HTTPConnection(scope), self.settings)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in wanted.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
 class Gate:
-    """ASGI middleware around the whole console."""
+    """ASGI middleware that lets only signed-in people reach a page or its WebSocket."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -51,23 +74,15 @@ class Gate:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         path = scope["path"]
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in security_headers(connection, self.settings).items():
-                    headers.setdefault(name, value)
-            await send(message)
-
         if path.startswith(CLOSED_PATHS) or (self.settings.production and path.startswith(AGENT_PREFIX)):
-            await PlainTextResponse("Not found", 404)(scope, receive, send_with_headers)
+            await PlainTextResponse("Not found", 404)(scope, receive, send)
         elif _wants_page(scope["method"], path) and not await run_in_threadpool(self._signed_in, connection):
             wanted = quote(path + (f"?{connection.url.query}" if connection.url.query else ""), safe="")
             answer = RedirectResponse("/auth/login" if path == "/" else f"/auth/login?next={wanted}", 303)
             answer.headers["Cache-Control"] = "no-store"
-            await answer(scope, receive, send_with_headers)
+            await answer(scope, receive, send)
         else:
-            await self.app(scope, receive, send_with_headers)
+            await self.app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
