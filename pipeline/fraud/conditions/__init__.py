@@ -1,0 +1,1 @@
+"""One condition type, one file, one signature: `evaluate(condition, case) -> Verdict`."""
