@@ -39,18 +39,18 @@ check: install  ## style, types, layers and generated documents; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(PY) docs/build.py --check
+	@$(PY) -m docs.build --check
 
 fix: install  ## format, apply safe fixes, write the generated documents
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(PY) docs/build.py
+	@$(PY) -m docs.build
 
 bench: install  ## lifecycles a second, latency and waiting times on this machine
 	@$(PY) -m pipeline bench
 
 docs: install  ## write the generated documents
-	@$(PY) docs/build.py
+	@$(PY) -m docs.build
 
 # Versions and hashes only. Django is what django-leaflet declares; we use its static files alone, so the lock leaves it out.
 lock:  ## resolve requirements.txt again and write requirements.lock

@@ -99,7 +99,7 @@ def context() -> PageContext:
         runtime=runtime,
         caller=caller,
         now=runtime.clock.now(),
-        zone=masterdata.tenant(caller.tenant_id).zone,
+        zone=masterdata.tenant(caller.tenant_id).timezone,
         tenants={tenant_id: masterdata.tenant(tenant_id).name for tenant_id in caller.scope},
         api_url=_api_url(runtime),
         demo=_has_demo(runtime, caller.scope),

@@ -74,7 +74,10 @@ class Gate:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         path = scope["path"]
-        if path.startswith(CLOSED_PATHS) or (self.settings.production and path.startswith(AGENT_PREFIX)):
+        if "origin" in connection.headers and not same_origin(connection.headers) and not path.startswith("/auth/"):
+            # no other site has business here; Streamlit would ask an outside service for our address to judge it
+            await PlainTextResponse("Refused: another site asks", 403)(scope, receive, send)
+        elif path.startswith(CLOSED_PATHS) or (self.settings.production and path.startswith(AGENT_PREFIX)):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
         elif _wants_page(scope["method"], path) and not await run_in_threadpool(self._signed_in, connection):
             wanted = quote(path + (f"?{connection.url.query}" if connection.url.query else ""), safe="")
