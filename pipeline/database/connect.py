@@ -45,11 +45,12 @@ def open_database(settings: Settings, *, pool_size: int = 8, progress: Callable[
     SDCRS_NOT_MIGRATED when the schema is not exactly that of this code.
     """
     with urls(settings, progress) as found:
-        with closing(Database(found.app, _checked_prefix(found.app), pool_size)) as database:
+        with closing(Database(found.app, checked_prefix(found.app), pool_size)) as database:
             yield database
 
 
-def _checked_prefix(url: str) -> str:
+def checked_prefix(url: str) -> str:
+    """The stored role prefix of a database that has exactly the schema of this code. Raises like `open_database`."""
     try:
         with psycopg.connect(psycopg_url(url), connect_timeout=CONNECT_TIMEOUT_S) as conn:
             check_migrated(conn)
