@@ -20,7 +20,7 @@ from pipeline.database.engine import Database, psycopg_url
 from pipeline.database.migrate import migrate
 from pipeline.database.server import EmbeddedServer
 from pipeline.database.urls import Urls
-from pipeline.masterdata.files import load_files
+from pipeline.masterdata.files import read_folder
 from pipeline.masterdata.store import publish
 from pipeline.runtime import Runtime, assemble
 from pipeline.settings import Settings, load
@@ -48,7 +48,7 @@ def template(server: Urls) -> Iterator[str]:
         report = migrate(urls.owner, urls.login, SystemClock(), ROLE_PREFIX)
         with closing(Database(urls.app, report.role_prefix, pool_size=1)) as database:
             with database.worker() as conn:
-                publish(conn, load_files(), TUESDAY_MORNING, "tests")
+                publish(conn, read_folder(), TUESDAY_MORNING, "tests")
         yield name
 
 

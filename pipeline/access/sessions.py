@@ -41,8 +41,12 @@ _READ = text("""
     FROM access.session s JOIN access.account a ON a.id = s.account_id
     WHERE s.token_hash = :token_hash AND s.revoked_at IS NULL AND s.idle_expires_at > :now AND s.expires_at > :now AND a.active
 """)
-_TOUCH = text("UPDATE access.session SET last_seen_at = :now, idle_expires_at = least(:idle, expires_at) WHERE id = :id AND revoked_at IS NULL")
-_REVOKE = text("UPDATE access.session SET revoked_at = :now, revoked_reason = :reason WHERE token_hash = :token_hash AND revoked_at IS NULL")
+_TOUCH = text(
+    "UPDATE access.session SET last_seen_at = :now, idle_expires_at = least(:idle, expires_at) WHERE id = :id AND revoked_at IS NULL"
+)
+_REVOKE = text(
+    "UPDATE access.session SET revoked_at = :now, revoked_reason = :reason WHERE token_hash = :token_hash AND revoked_at IS NULL"
+)
 _THROTTLE = text("SELECT failures, window_starts_at, locked_until FROM access.sign_in_throttle WHERE subject = :subject")
 _COUNT_FAILURE = text("""
     INSERT INTO access.sign_in_throttle AS t (subject, failures, window_starts_at) VALUES (:subject, 1, :now)
@@ -79,7 +83,13 @@ def sign_in(rt: Runtime, username: str, password: str, kind: Kind, client: str, 
         with rt.database.worker() as conn:
             conn.execute(
                 _COUNT_FAILURE,
-                {"subject": subject, "now": now, "window": now - FAILURE_WINDOW, "allowed": FAILURES_ALLOWED, "until": now + FAILURE_WINDOW},
+                {
+                    "subject": subject,
+                    "now": now,
+                    "window": now - FAILURE_WINDOW,
+                    "allowed": FAILURES_ALLOWED,
+                    "until": now + FAILURE_WINDOW,
+                },
             )
             if candidates:
                 record(conn, candidates[0].tenant_id, None, None, "SIGN_IN_FAILED", "ACCOUNT", str(candidates[0].id), now)
@@ -91,9 +101,7 @@ def sign_in(rt: Runtime, username: str, password: str, kind: Kind, client: str, 
     return signed_in
 
 
-def open_session(
-    rt: Runtime, conn: Connection, account_id: UUID, tenant_id: str, roles: list[str], kind: Kind, now: datetime
-) -> SignedIn:
+def open_session(rt: Runtime, conn: Connection, account_id: UUID, tenant_id: str, roles: list[str], kind: Kind, now: datetime) -> SignedIn:
     """Insert a session for an account that has proved itself; the scope is its tenant and all below. Does not commit."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     token_hash = _hash(token)

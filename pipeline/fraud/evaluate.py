@@ -1,6 +1,6 @@
 """Running the tenant's rules over a case: those whose condition looks at the report alone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.fraud.case import Case
@@ -15,9 +15,10 @@ from pipeline.fraud.conditions import (
 )
 from pipeline.fraud.conditions.verdict import Verdict
 from pipeline.fraud.scoring import RuleOutcome, rule_weight
+from pipeline.masterdata.fraud_models import FraudRule, RiskConfig
 
-# The condition types that look at the report alone
-CONDITIONS: dict[str, Callable[[Mapping[str, Any], Case], Verdict]] = {
+# By condition type; each takes the condition class of its own name in masterdata/fraud_models.py
+CONDITIONS: dict[str, Callable[[Any, Case], Verdict]] = {
     "NULL_CHECK": null_check.evaluate,
     "GEO_BOUNDARY": geo_boundary.evaluate,
     "TIMESTAMP_AGE": timestamp_age.evaluate,
@@ -28,32 +29,26 @@ CONDITIONS: dict[str, Callable[[Mapping[str, Any], Case], Verdict]] = {
 }
 
 
-def evaluate(rules: Sequence[Mapping[str, Any]], category_weights: Mapping[str, Any], case: Case) -> list[RuleOutcome]:
-    """The outcome of every enabled rule whose condition type is known here, in the order of the rules."""
-    return [
-        _run(rule, category_weights, case)
-        for rule in rules
-        if rule.get("enabled", True) and rule["condition"]["type"] in CONDITIONS
-    ]
+def evaluate(rules: Sequence[FraudRule], config: RiskConfig, case: Case) -> list[RuleOutcome]:
+    """The outcome of every enabled rule whose condition type is in CONDITIONS, in the order of the rules."""
+    return [_run(rule, config, case) for rule in rules if rule.enabled and rule.condition.type in CONDITIONS]
 
 
-def _run(rule: Mapping[str, Any], category_weights: Mapping[str, Any], case: Case) -> RuleOutcome:
-    condition = rule["condition"]
+def _run(rule: FraudRule, config: RiskConfig, case: Case) -> RuleOutcome:
     failed = False
     try:
-        verdict = CONDITIONS[condition["type"]](condition, case)
+        verdict = CONDITIONS[rule.condition.type](rule.condition, case)
     except (KeyError, ValueError, TypeError) as error:  # a rule that names what does not exist: a person must look
         verdict, failed = Verdict(False, f"could not be evaluated: {type(error).__name__} {error}"), True
-    action = rule["action"]
     return RuleOutcome(
-        rule_id=rule["id"],
-        rule_code=rule["code"],
-        category=rule["category"],
-        condition_type=condition["type"],
-        weight=rule_weight(rule, category_weights),
+        rule_id=rule.id,
+        rule_code=rule.code,
+        category=rule.category,
+        condition_type=rule.condition.type,
+        weight=rule_weight(rule, config),
         fired=verdict.fired,
         failed=failed,
-        auto_reject=action["type"] == "AUTO_REJECT" or bool(action.get("autoReject", False)),
+        auto_reject=rule.action.rejects,
         message=verdict.message,
         details=verdict.details,
     )

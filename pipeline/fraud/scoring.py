@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-SEVERITY = {"LOW": 1, "MEDIUM": 2, "HIGH": 3, "CRITICAL": 4}
+from pipeline.masterdata.fraud_models import FraudRule, RiskConfig
+
+SEVERITY_QUARTERS = {"LOW": 1, "MEDIUM": 2, "HIGH": 3, "CRITICAL": 4}
 COUNT_EVERY_RULE = ("CUSTOM", "EXTERNAL_VALIDATOR")
-LEVELS = ((25, "LOW"), (50, "MEDIUM"), (75, "HIGH"), (100, "CRITICAL"))
-APPROVE_MAX = 20
-AUTO_REJECT_ABOVE = 80
 MAX_SCORE = 100
 
 
@@ -42,16 +41,16 @@ class FraudScore:
     recommendation: str  # APPROVE, MANUAL_REVIEW or AUTO_REJECT
 
 
-def rule_weight(rule: Mapping[str, Any], category_weights: Mapping[str, Any]) -> Decimal:
+def rule_weight(rule: FraudRule, config: RiskConfig) -> Decimal:
     """What the rule scores when it fires; NOTIFY rules score nothing."""
-    if rule["action"]["type"] == "NOTIFY":
+    if rule.action.type == "NOTIFY":
         return Decimal(0)
-    if "weight" in rule:
-        return Decimal(str(rule["weight"]))
-    return Decimal(str(category_weights[rule["category"]])) * SEVERITY[rule["severity"]] / 4
+    if rule.weight is not None:
+        return Decimal(rule.weight)
+    return Decimal(config.weights[rule.category]) * SEVERITY_QUARTERS[rule.severity] / 4
 
 
-def score(outcomes: Sequence[RuleOutcome]) -> FraudScore:
+def score(outcomes: Sequence[RuleOutcome], config: RiskConfig) -> FraudScore:
     """Add up the outcomes. A rule that could not be evaluated never approves."""
     total = Decimal(0)
     highest: dict[str, Decimal] = {}
@@ -64,9 +63,9 @@ def score(outcomes: Sequence[RuleOutcome]) -> FraudScore:
             highest[outcome.condition_type] = max(outcome.weight, highest.get(outcome.condition_type, Decimal(0)))
     total += sum(highest.values(), Decimal(0))
     points = min(int(total.quantize(Decimal(1), ROUND_HALF_UP)), MAX_SCORE)
-    level = next(name for limit, name in LEVELS if points <= limit)
-    if points > AUTO_REJECT_ABOVE or any(o.fired and o.auto_reject for o in outcomes):
+    level = config.level(points)
+    if points > config.auto_reject_threshold or any(o.fired and o.auto_reject for o in outcomes):
         return FraudScore(points, level, "AUTO_REJECT")
-    if points <= APPROVE_MAX and not any(o.failed for o in outcomes):
+    if points <= config.approve_threshold and not any(o.failed for o in outcomes):
         return FraudScore(points, level, "APPROVE")
     return FraudScore(points, level, "MANUAL_REVIEW")

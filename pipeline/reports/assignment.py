@@ -68,7 +68,9 @@ def assign(conn: Connection, md: MasterData, caller: Caller, update: Update, now
 def reassign(conn: Connection, md: MasterData, caller: Caller, update: Update, now: datetime) -> Item:
     """To another officer, or with no assignee back among the verified reports."""
     wanted = update.fields.get("assignee")
-    previous = conn.execute(text("SELECT assigned_officer_id FROM sdcrs.report WHERE id = :id"), {"id": update.report_id}).scalar_one_or_none()
+    previous = conn.execute(
+        text("SELECT assigned_officer_id FROM sdcrs.report WHERE id = :id"), {"id": update.report_id}
+    ).scalar_one_or_none()
     facts = _assigned(_officer(conn, update, wanted), caller, now) if wanted else _assigned(None, None, None)
     return Item(update.report_id, facts, noted={"previousOfficerId": previous}, comment=update.comment, version=update.version)
 

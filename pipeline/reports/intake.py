@@ -206,7 +206,7 @@ def _report_row(md: MasterData, s: Submission, name: ReportName, report_id: UUID
         "tracking_token": name.tracking_token,
         "service_type": s.service_type,
         "description": s.description,
-        "status": md.workflow(s.tenant_id).find(None, "SUBMIT")[0].to_state,
+        "status": _first_state(md, s.tenant_id),
         "reporter_id": str(s.reporter_id),
         "device_id": s.device_id,
         "dog_count": s.dog_count,
@@ -241,7 +241,7 @@ def _history_row(md: MasterData, s: Submission, report_id: UUID, history_id: UUI
         "version": 1,
         "action": "SUBMIT",
         "from_state": None,
-        "to_state": workflow.find(None, "SUBMIT")[0].to_state,
+        "to_state": _first_state(md, s.tenant_id),
         "actor_id": str(s.reporter_id),
         "actor_role": "TEACHER",
         "comment": "Report submitted by teacher",
@@ -260,7 +260,7 @@ def _packets(s: Submission, report_id: UUID, history_id: UUID) -> list[PacketHea
             version=packet.version,
             sender=packet.sender,
             receiver=packet.receiver,
-            topic=packet.topic or packet.endpoint,
+            topic=packet.channel,
             tenant_id=s.tenant_id,
             subject_kind="REPORT",
             subject_id=report_id,
@@ -273,3 +273,10 @@ def _packets(s: Submission, report_id: UUID, history_id: UUID) -> list[PacketHea
         for packet in (packet_of("02/07"), packet_of("02/08"))
     ]
     return exchange + packet_headers("SUBMIT", s.tenant_id, report_id, s.at, history_id, s.correlation_id)
+
+
+def _first_state(md: MasterData, tenant_id: str) -> str:
+    first = md.workflow(tenant_id).pick(None, "SUBMIT")
+    if first is None:
+        raise AppError("SDCRS_INVALID_MASTER_DATA", file="BusinessService.json", field="states", detail="SUBMIT leads nowhere")
+    return first.to_state

@@ -19,7 +19,9 @@ _BEGIN = text("""
     ON CONFLICT (caller_id, endpoint, key) DO NOTHING RETURNING true
 """)
 _EARLIER = text("SELECT body_hash, result FROM sdcrs.request_key WHERE caller_id = :caller_id AND endpoint = :endpoint AND key = :key")
-_FINISH = text("UPDATE sdcrs.request_key SET result = CAST(:result AS jsonb) WHERE caller_id = :caller_id AND endpoint = :endpoint AND key = :key")
+_FINISH = text(
+    "UPDATE sdcrs.request_key SET result = CAST(:result AS jsonb) WHERE caller_id = :caller_id AND endpoint = :endpoint AND key = :key"
+)
 _FORGET = text("DELETE FROM sdcrs.request_key WHERE created_at < :before")
 
 

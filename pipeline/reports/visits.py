@@ -26,7 +26,7 @@ def start(conn: Connection, md: MasterData, caller: Caller, update: Update, now:
         "visit_latitude": update.fields.get("latitude"),
         "visit_longitude": update.fields.get("longitude"),
     }
-    return Item(update.report_id, facts, comment=update.comment, version=update.version, only_officer=caller.account_id)
+    return Item(update.report_id, facts, comment=update.comment, version=update.version)
 
 
 def captured(conn: Connection, md: MasterData, caller: Caller, update: Update, now: datetime) -> Item:
@@ -41,7 +41,7 @@ def captured(conn: Connection, md: MasterData, caller: Caller, update: Update, n
         "captured_at": update.fields.get("captured_at") or now,
         "payout_eligible": True,
     }
-    return Item(update.report_id, facts, comment=update.comment, version=update.version, only_officer=caller.account_id)
+    return Item(update.report_id, facts, comment=update.comment, version=update.version)
 
 
 def unable_to_locate(conn: Connection, md: MasterData, caller: Caller, update: Update, now: datetime) -> Item:
@@ -52,7 +52,7 @@ def unable_to_locate(conn: Connection, md: MasterData, caller: Caller, update: U
     if reason not in known:
         raise AppError("SDCRS_UNKNOWN_REASON", reason=reason, known=", ".join(known))
     facts = _completed(update, caller, now) | {"resolution_type": resolution, "unable_reason": reason, "payout_eligible": False}
-    return Item(update.report_id, facts, comment=update.comment, version=update.version, only_officer=caller.account_id)
+    return Item(update.report_id, facts, comment=update.comment, version=update.version)
 
 
 def attach_capture_photos(

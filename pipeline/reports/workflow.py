@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Row, TextClause, text
 
 from pipeline.errors import AppError
 from pipeline.ids import uuid7
-from pipeline.masterdata.master import MasterData, Transition
+from pipeline.masterdata.master import MasterData
+from pipeline.masterdata.workflow import Transition
 from pipeline.packets.catalogue import for_action
 from pipeline.packets.log import PacketHeader, write_packets
 
@@ -100,8 +101,6 @@ class Item:
     comment: str | None = None
     version: int | None = None  # None: whatever the version is now
     at: datetime | None = None  # None: the door's `now`
-    only_officer: UUID | None = None  # the report must be assigned to this officer
-    only_reporter: UUID | None = None  # the report must be this teacher's
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,7 @@ class _Move:
     transition: Transition
     role: str
     at: datetime
+    facts: Mapping[str, Any]
     history_id: UUID
 
 
@@ -197,7 +197,7 @@ def packet_headers(
             version=packet.version,
             sender=packet.sender,
             receiver=packet.receiver,
-            topic=packet.topic or packet.endpoint,
+            topic=packet.channel,
             key=str(report_id),
             tenant_id=tenant_id,
             subject_kind="REPORT",
@@ -205,39 +205,58 @@ def packet_headers(
             occurred_at=at,
             correlation_id=correlation_id,
             causation_id=history_id,
-            body=dict(body) if body is not None and packet.crosses_border and packet.endpoint else None,
+            body=dict(body) if body is not None and packet.body_stored and packet.endpoint else None,
         )
         for packet in for_action(action)
     ]
 
 
+# The facts that a row of the table may ask for, and where an item carries them
+_NEEDS: dict[str, str] = {
+    "assignee": "assigned_officer_id",
+    "duplicateOf": "duplicate_of",
+    "rejectionReason": "rejection_reason",
+    "resolutionType": "resolution_type",
+    "unableToLocateReason": "unable_reason",
+}
+
+
 def _check(md: MasterData, action: str, item: Item, row: Row[Any], actor: Actor, now: datetime) -> _Move:
     if item.version is not None and item.version != row.version:
         raise AppError("SDCRS_STALE_VERSION", current=row.version, sent=item.version, state=row.status)
-    candidates = [t for t in md.workflow(row.tenant_id).find(row.status, action) if _holds(t, item, row)]
-    if not candidates:
+    chosen = md.workflow(row.tenant_id).pick(
+        row.status, action, queue=row.queue, assignee_named=item.facts.get("assigned_officer_id") is not None
+    )
+    if chosen is None:
         raise AppError("SDCRS_ACTION_NOT_ALLOWED", action=action, state=row.status)
-    allowed = [(t, role) for t in candidates for role in t.roles if role in actor.roles]
-    if not allowed:
+    role = next((role for role in sorted(chosen.roles) if role in actor.roles), None)
+    if role is None:
         raise AppError("SDCRS_ROLE_NOT_ALLOWED", action=action)
-    if row.claimed_by is not None and row.claimed_by != actor.id and row.claimed_until > now and "SYSTEM" not in actor.roles:
+    if row.claimed_by is not None and row.claimed_by != actor.id and row.claimed_until > now and role != "SYSTEM":
         raise AppError("SDCRS_CLAIMED_BY_OTHER", until=row.claimed_until.isoformat(timespec="minutes"))
-    if item.only_officer is not None and row.assigned_officer_id != item.only_officer:
+    if chosen.only_by == "ASSIGNED_OFFICER" and row.assigned_officer_id != actor.id:
         raise AppError("SDCRS_NOT_YOUR_REPORT")
-    if item.only_reporter is not None and row.reporter_id != item.only_reporter:
+    if chosen.only_by == "REPORTER" and row.reporter_id != actor.id:
         raise AppError("SDCRS_NOT_FOUND", kind="Report", id=str(item.report_id))
-    chosen, role = allowed[0]
+    for need in chosen.needs:
+        carried = item.comment if need == "comment" else item.facts.get(_NEEDS[need]) if need in _NEEDS else item.noted.get(need)
+        if carried in (None, ""):
+            raise AppError("SDCRS_FACT_MISSING", action=action, field=need)
     at = item.at or now
-    return _Move(item, row, chosen, role, at, uuid7(at))
+    return _Move(item, row, chosen, role, at, {**item.facts, **_effects(chosen, row, at)}, uuid7(at))
 
 
-def _holds(candidate: Transition, item: Item, row: Row[Any]) -> bool:
-    """Whether the condition of a table row holds: who is named as assignee, and which queue the report is in."""
-    when = candidate.when or {}
-    assignee = item.facts.get("assigned_officer_id")
-    if "assignee" in when and bool(when["assignee"]) != (assignee is not None):
-        return False
-    return "queue" not in when or when["queue"] == row.queue
+def _effects(chosen: Transition, row: Row[Any], at: datetime) -> dict[str, Any]:
+    """What the table itself marks: the queue, and the clock that stands still while the teacher is asked."""
+    facts: dict[str, Any] = {}
+    if chosen.sets.queue is not None:
+        facts["queue"] = chosen.sets.queue
+    if chosen.sets.awaiting_comment is True:
+        facts["awaiting_teacher_at"] = at
+    elif chosen.sets.awaiting_comment is False and row.awaiting_teacher_at is not None:
+        waited_s = max(int((at - row.awaiting_teacher_at).total_seconds()), 0)
+        facts |= {"awaiting_teacher_at": None, "paused_s": row.paused_s + waited_s}
+    return facts
 
 
 def _write(
@@ -251,13 +270,13 @@ def _write(
 ) -> None:
     groups: dict[tuple[str, ...], list[_Move]] = {}
     for move in moves:
-        unknown = set(move.item.facts) - set(FACT_COLUMNS)
+        unknown = set(move.facts) - set(FACT_COLUMNS)
         if unknown:
             raise KeyError(f"{action} may not set {sorted(unknown)}")
-        groups.setdefault(tuple(sorted(move.item.facts)), []).append(move)
+        groups.setdefault(tuple(sorted(move.facts)), []).append(move)
     for columns, group in groups.items():
         rows = [
-            {"id": str(m.row.id), "to_state": m.transition.to_state, "at": m.at.isoformat(), "by": str(actor.id), **_json(m.item.facts)}
+            {"id": str(m.row.id), "to_state": m.transition.to_state, "at": m.at.isoformat(), "by": str(actor.id), **_json(m.facts)}
             for m in group
         ]
         conn.execute(_update(columns), {"rows": json.dumps(rows)})
@@ -298,7 +317,7 @@ def _history_row(md: MasterData, action: str, move: _Move, actor: Actor, correla
         "actor_id": str(actor.id),
         "actor_role": move.role,
         "comment": move.item.comment,
-        "facts": _json({**move.item.facts, **noted}),
+        "facts": _json({**move.facts, **noted}),
         "correlation_id": str(correlation_id) if correlation_id else None,
         "workflow_version": md.workflow(move.row.tenant_id).version,
         "occurred_at": move.at.isoformat(),

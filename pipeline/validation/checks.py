@@ -10,12 +10,7 @@ from typing import Any
 
 from pipeline.fraud.scoring import FraudScore
 from pipeline.masterdata.geo import haversine_m
-
-GPS_LIMIT_M = 100.0  # EXIF against device; also pin against device, as a finding
-FRESHNESS_LIMIT_H = 48.0
-FUTURE_LIMIT_H = 10 / 60  # clocks of phones run a little ahead
-SIMILARITY_LIMIT = 0.9  # of a 64-bit pHash: Hamming distance of at most 6
-AUTO_REJECT_LIMIT = 80.0
+from pipeline.masterdata.models import ValidationLimits
 
 
 @dataclass(frozen=True)
@@ -53,38 +48,42 @@ class Nearest:
     same_bytes: bool
 
 
-def gps_location(exif: Position | None, device: Position | None, pin: Position) -> Check:
+def gps_location(exif: Position | None, device: Position | None, pin: Position, limits: ValidationLimits) -> Check:
     """EXIF place against device place; without EXIF the device's alone counts and is flagged; with neither it fails."""
+    limit_m = float(limits.max_gps_distance_meters)
     details: dict[str, Any] = {}
     if device is not None:
         pin_m = pin.metres_to(device)
         details["pinFromDeviceM"] = round(pin_m, 1)
-        details["pinFarFromDevice"] = pin_m > GPS_LIMIT_M
+        details["pinFarFromDevice"] = pin_m > limits.max_pin_distance_meters
     if exif is not None and device is not None:
         apart_m = exif.metres_to(device)
-        passed = apart_m <= GPS_LIMIT_M
-        reason = f"EXIF GPS {_distance(apart_m)} from device, limit {GPS_LIMIT_M:g} m"
-        return Check("GPS_LOCATION", passed, apart_m, GPS_LIMIT_M, "m", reason, "INVALID_GPS", {**details, "result": "MATCH" if passed else "MISMATCH"})
+        passed = apart_m <= limit_m
+        reason = f"EXIF GPS {_distance(apart_m)} from device, limit {limit_m:g} m"
+        return Check(
+            "GPS_LOCATION", passed, apart_m, limit_m, "m", reason, "INVALID_GPS", {**details, "result": "MATCH" if passed else "MISMATCH"}
+        )
     if exif is None and device is None:
         reason = "Neither the photo nor the device tells where it was taken"
-        return Check("GPS_LOCATION", False, None, GPS_LIMIT_M, "m", reason, "INVALID_GPS", {**details, "result": "NOT_AVAILABLE"})
+        return Check("GPS_LOCATION", False, None, limit_m, "m", reason, "INVALID_GPS", {**details, "result": "NOT_AVAILABLE"})
     present = "device GPS" if exif is None else "EXIF GPS"
     reason = f"No {'EXIF' if exif is None else 'device'} GPS; {present} alone counts"
-    return Check("GPS_LOCATION", True, None, GPS_LIMIT_M, "m", reason, "INVALID_GPS", {**details, "result": "NOT_AVAILABLE", "flagged": True})
+    return Check("GPS_LOCATION", True, None, limit_m, "m", reason, "INVALID_GPS", {**details, "result": "NOT_AVAILABLE", "flagged": True})
 
 
-def timestamp_freshness(captured_at: datetime | None, received_at: datetime) -> Check:
-    """At most 48 h old at receipt, and not more than 10 minutes in the future."""
+def timestamp_freshness(captured_at: datetime | None, received_at: datetime, limits: ValidationLimits) -> Check:
+    """Fresh at receipt, and dated no further ahead than phones' clocks run."""
+    limit_h, future_h = float(limits.max_photo_age_hours), limits.max_photo_future_minutes / 60
     if captured_at is None:
-        return Check("TIMESTAMP_FRESHNESS", False, None, FRESHNESS_LIMIT_H, "h", "Nothing tells when the photo was taken", "STALE_TIMESTAMP")
+        return Check("TIMESTAMP_FRESHNESS", False, None, limit_h, "h", "Nothing tells when the photo was taken", "STALE_TIMESTAMP")
     age_h = (received_at - captured_at).total_seconds() / 3600
-    passed = -FUTURE_LIMIT_H <= age_h <= FRESHNESS_LIMIT_H
+    passed = -future_h <= age_h <= limit_h
     if age_h < 0:
-        reason = f"Photo dated {-age_h * 60:.0f} min after receipt, limit {FUTURE_LIMIT_H * 60:.0f} min"
+        reason = f"Photo dated {-age_h * 60:.0f} min after receipt, limit {future_h * 60:.0f} min"
     else:
-        reason = f"Photo {age_h:.1f} h old at receipt, limit {FRESHNESS_LIMIT_H:g} h"
-    details = {"photoAge": f"{age_h:.1f} hours", "maxAllowed": f"{FRESHNESS_LIMIT_H:g} hours"}
-    return Check("TIMESTAMP_FRESHNESS", passed, age_h, FRESHNESS_LIMIT_H, "h", reason, "STALE_TIMESTAMP", details)
+        reason = f"Photo {age_h:.1f} h old at receipt, limit {limit_h:g} h"
+    details = {"photoAge": f"{age_h:.1f} hours", "maxAllowed": f"{limit_h:g} hours"}
+    return Check("TIMESTAMP_FRESHNESS", passed, age_h, limit_h, "h", reason, "STALE_TIMESTAMP", details)
 
 
 def boundary(inside: bool, km_outside: float, tenant_name: str, nearest_tenant: str | None) -> Check:
@@ -97,9 +96,10 @@ def boundary(inside: bool, km_outside: float, tenant_name: str, nearest_tenant: 
     return Check("BOUNDARY_CHECK", False, km_outside, 0.0, "km", reason, "OUTSIDE_BOUNDARY", details)
 
 
-def duplicate_image(nearest: Nearest | None, to_review: bool) -> Check:
-    """Same bytes, or a picture at least 90 % alike, as an earlier report of the tenant; near ones may go to review instead."""
-    name, limit = "DUPLICATE_IMAGE", SIMILARITY_LIMIT
+def duplicate_image(nearest: Nearest | None, limits: ValidationLimits) -> Check:
+    """Same bytes, or a picture nearly alike, as an earlier report of the tenant; near ones may go to review instead."""
+    name, limit = "DUPLICATE_IMAGE", limits.duplicate_similarity
+    to_review = limits.near_duplicate_mode == "REVIEW"
     if nearest is None:
         reason = f"No earlier photo is {limit:.0%} alike or more"
         return Check(name, True, None, limit, "similarity", reason, name, {"duplicateFound": False})
@@ -115,12 +115,12 @@ def duplicate_image(nearest: Nearest | None, to_review: bool) -> Check:
     return Check(name, passed, nearest.similarity, limit, "similarity", reason, name, {**details, "review": passed})
 
 
-def fraud_score(result: FraudScore) -> Check:
+def fraud_score(result: FraudScore, reject_above: int) -> Check:
     """Fails only on a recommendation to reject; a manual review goes on to the verifier, marked."""
     reason = f"Risk score {result.score} ({result.risk_level})"
     passed = result.recommendation != "AUTO_REJECT"
     details = {"riskLevel": result.risk_level, "recommendation": result.recommendation}
-    return Check("FRAUD_SCORE", passed, float(result.score), AUTO_REJECT_LIMIT, "score", reason, "FRAUD_DETECTED", details)
+    return Check("FRAUD_SCORE", passed, float(result.score), float(reject_above), "score", reason, "FRAUD_DETECTED", details)
 
 
 def _distance(metres: float) -> str:

@@ -1,22 +1,21 @@
 """Earlier dog photos that are the same or nearly so: exact, without misses, through indexed 16-bit parts of the hash.
 
-Two 64-bit hashes at a Hamming distance of at most 6 agree in one of their four parts up to a single bit, since otherwise
+Two 64-bit hashes at a Hamming distance of at most 7 agree in one of their four parts up to a single bit, since otherwise
 each part would differ in two bits or more. So every such pair is found by looking up 17 values in each of four indexes.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from pipeline.filestore.upload import phash_bands
+from pipeline.filestore.measure import phash_bands
 
-LOOK_BACK = timedelta(days=30)
-MAX_DISTANCE = 6  # of 64 bits: 90 % alike
+MAX_DISTANCE = 7  # the search above is exact up to here
 CANDIDATES_PER_PHOTO = 20  # the nearest ones; one is enough to reject, the others show a verifier the series
 
 _FIND = text("""
@@ -63,6 +62,7 @@ class Probe:
     tenant_id: str
     phash: int
     sha256: bytes
+    since: datetime  # how far back to look
     created_at: datetime
 
 
@@ -80,8 +80,13 @@ class Candidate:
         return 1.0 if self.same_bytes else 1 - self.distance / 64
 
 
-def find_duplicates(conn: Connection, probes: Sequence[Probe]) -> dict[UUID, list[Candidate]]:
-    """The candidates of each report, nearest first; one statement for all. A report without any is absent."""
+def find_duplicates(conn: Connection, probes: Sequence[Probe], max_distance: int) -> dict[UUID, list[Candidate]]:
+    """The candidates of each report, nearest first; one statement for all. A report without any is absent.
+
+    Raises ValueError for a `max_distance` at which the search would miss pairs.
+    """
+    if not 0 <= max_distance <= MAX_DISTANCE:
+        raise ValueError(f"the search is exact up to {MAX_DISTANCE} bits, not {max_distance}")
     rows: list[dict[str, Any]] = [
         {
             "report_id": str(p.report_id),
@@ -89,13 +94,13 @@ def find_duplicates(conn: Connection, probes: Sequence[Probe]) -> dict[UUID, lis
             "phash": p.phash,
             "sha256": p.sha256.hex(),
             **{f"band{i}": band for i, band in enumerate(phash_bands(p.phash))},
-            "since": (p.created_at - LOOK_BACK).isoformat(),
+            "since": p.since.isoformat(),
             "created_at": p.created_at.isoformat(),
         }
         for p in probes
     ]
     found: dict[UUID, list[Candidate]] = {}
-    params = {"probes": json.dumps(rows), "max_distance": MAX_DISTANCE, "candidates": CANDIDATES_PER_PHOTO}
+    params = {"probes": json.dumps(rows), "max_distance": max_distance, "candidates": CANDIDATES_PER_PHOTO}
     for row in conn.execute(_FIND, params):
         found.setdefault(row.probe_id, []).append(Candidate(row.report_id, row.report_number, row.same_bytes, row.distance))
     return found

@@ -1,9 +1,9 @@
 """The validation job: claims PENDING_VALIDATION reports, measures them set-wise, records every check, and moves them on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -101,11 +101,12 @@ def validate(conn: Connection, md: MasterData, ids: Sequence[UUID], now: datetim
     for row in conn.execute(_LOAD, {"ids": list(ids)}):
         grouped.setdefault(row.id, []).append(row)
     dogs = {report_id: next(r for r in rows if r.evidence_type == "DOG_PHOTO") for report_id, rows in grouped.items()}
-    candidates = find_duplicates(conn, [Probe(d.id, d.tenant_id, d.phash, bytes(d.sha256), d.created_at) for d in dogs.values()])
+    candidates = find_duplicates(conn, [_probe(md, d) for d in dogs.values()], _max_distance(md, dogs))
     rejected: set[UUID] = set()
     judged = []
     for report_id, rows in grouped.items():  # in order of receipt: of two in one batch the earlier is the original
-        alive = [c for c in candidates.get(report_id, []) if c.report_id not in rejected]
+        limit = md.validation_limits(rows[0].tenant_id).duplicate_hash_distance
+        alive = [c for c in candidates.get(report_id, []) if c.report_id not in rejected and (c.same_bytes or c.distance <= limit)]
         one = _judge(md, rows, dogs[report_id], alive)
         if one.failed is not None:
             rejected.add(report_id)
@@ -132,19 +133,30 @@ def _judge(md: MasterData, rows: Sequence[Row[Any]], dog: Row[Any], candidates: 
         km_outside=place.km_outside,
         photos=tuple(_photo(row) for row in rows),
     )
-    outcomes = evaluate(md.fraud_rules(dog.tenant_id), md.risk_weights(dog.tenant_id), case)
-    result = score(outcomes)
+    config, limits = md.risk_config(dog.tenant_id), md.validation_limits(dog.tenant_id)
+    outcomes = evaluate(md.fraud_rules(dog.tenant_id), config, case)
+    result = score(outcomes, config)
     judged = (
-        checks.gps_location(exif, device, Position(dog.latitude, dog.longitude)),
-        checks.timestamp_freshness(dog.captured_at, dog.created_at),
+        checks.gps_location(exif, device, Position(dog.latitude, dog.longitude), limits),
+        checks.timestamp_freshness(dog.captured_at, dog.created_at, limits),
         checks.boundary(place.inside, place.km_outside, tenant.name, place.nearest_tenant),
         checks.duplicate_image(
             None if nearest is None else Nearest(str(nearest.report_id), nearest.report_number, nearest.similarity, nearest.same_bytes),
-            md.near_duplicates_to_review(dog.tenant_id),
+            limits,
         ),
-        checks.fraud_score(result),
+        checks.fraud_score(result, config.auto_reject_threshold),
     )
     return Judged(dog, judged, tuple(outcomes), result)
+
+
+def _probe(md: MasterData, dog: Row[Any]) -> Probe:
+    since = dog.created_at - timedelta(days=md.validation_limits(dog.tenant_id).duplicate_lookback_days)
+    return Probe(dog.id, dog.tenant_id, dog.phash, bytes(dog.sha256), since, dog.created_at)
+
+
+def _max_distance(md: MasterData, dogs: Mapping[UUID, Row[Any]]) -> int:
+    """The widest limit among the batch's tenants; a narrower one counts again when the report is judged."""
+    return max((md.validation_limits(dog.tenant_id).duplicate_hash_distance for dog in dogs.values()), default=0)
 
 
 def _photo(row: Row[Any]) -> Photo:
@@ -212,7 +224,7 @@ def _packets(judged: Judged, now: datetime) -> list[PacketHeader]:
             version=packet.version,
             sender=packet.sender,
             receiver=packet.receiver,
-            topic=packet.topic or packet.endpoint,
+            topic=packet.channel,
             tenant_id=judged.report.tenant_id,
             subject_kind="REPORT",
             subject_id=judged.report.id,

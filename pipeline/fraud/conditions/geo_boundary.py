@@ -1,13 +1,11 @@
 """GEO_BOUNDARY: fires when the place lies outside the tenant."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.masterdata.fraud_models import GeoBoundary
 
 
-def evaluate(condition: Mapping[str, Any], case: Case) -> Verdict:
+def evaluate(condition: GeoBoundary, case: Case) -> Verdict:
     """The report lies outside the tenant's boundary."""
     if case.inside_boundary:
         return Verdict(False, f"Inside {case.tenant_id}")

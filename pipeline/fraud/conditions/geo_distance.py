@@ -1,18 +1,23 @@
 """GEO_DISTANCE: fires when dog photo and selfie lie more than `maxDistanceMeters` apart."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.masterdata.fraud_models import GeoDistance
 from pipeline.masterdata.geo import haversine_m
 
 
-def evaluate(condition: Mapping[str, Any], case: Case) -> Verdict:
+def evaluate(condition: GeoDistance, case: Case) -> Verdict:
     """Photo and selfie were not taken at one place."""
-    limit_m = float(condition["maxDistanceMeters"])
+    limit_m = float(condition.max_distance_meters)
     dog, selfie = case.photo("DOG_PHOTO"), case.photo("SELFIE")
-    if dog is None or selfie is None or dog.latitude is None or dog.longitude is None or selfie.latitude is None or selfie.longitude is None:
+    if (
+        dog is None
+        or selfie is None
+        or dog.latitude is None
+        or dog.longitude is None
+        or selfie.latitude is None
+        or selfie.longitude is None
+    ):
         return Verdict(False, "Photo or selfie does not tell where it was taken")
     apart_m = haversine_m(dog.latitude, dog.longitude, selfie.latitude, selfie.longitude)
     return Verdict(

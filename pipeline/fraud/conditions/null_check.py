@@ -1,10 +1,8 @@
 """NULL_CHECK: fires when any photo lacks the named field."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.masterdata.fraud_models import NullCheck
 
 FIELDS = {
     "evidences[*].metadata.gpsLatitude": "latitude",
@@ -13,9 +11,9 @@ FIELDS = {
 }
 
 
-def evaluate(condition: Mapping[str, Any], case: Case) -> Verdict:
+def evaluate(condition: NullCheck, case: Case) -> Verdict:
     """A photo says nothing where it should say something."""
-    attribute = FIELDS[condition["field"]]
+    attribute = FIELDS[condition.field]
     missing = [photo.purpose for photo in case.photos if getattr(photo, attribute) is None]
     if missing:
         return Verdict(True, f"{attribute} is missing in {', '.join(missing)}", {"missing": missing})

@@ -1,15 +1,13 @@
 """TIMESTAMP_DIFF: fires when dog photo and selfie lie more than `maxDiffMinutes` apart."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.masterdata.fraud_models import TimestampDiff
 
 
-def evaluate(condition: Mapping[str, Any], case: Case) -> Verdict:
+def evaluate(condition: TimestampDiff, case: Case) -> Verdict:
     """Photo and selfie were not taken together."""
-    limit_min = float(condition["maxDiffMinutes"])
+    limit_min = float(condition.max_diff_minutes)
     dog, selfie = case.photo("DOG_PHOTO"), case.photo("SELFIE")
     if dog is None or selfie is None or dog.taken_at is None or selfie.taken_at is None:
         return Verdict(False, "Photo or selfie does not tell when it was taken")

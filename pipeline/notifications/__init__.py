@@ -1,0 +1,1 @@
+"""Messages to people, made from templates when a report changes state: stored, shown, and sent where a gateway is set."""
