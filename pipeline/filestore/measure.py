@@ -38,7 +38,9 @@ DECODER_ERRORS = (
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow only warns up to twice the limit
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # it remarks on damaged EXIF, which a sender could fill our log with
+warnings.filterwarnings(
+    "ignore", category=UserWarning, module=r"PIL\."
+)  # it remarks on damaged EXIF, which a sender could fill our log with
 
 _decoding = threading.BoundedSemaphore(2)  # large photos take 160 MB each while they are decoded
 _FORMATS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}

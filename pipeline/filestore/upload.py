@@ -183,7 +183,9 @@ def _headers(files: Iterable[StoredFile], sent_by: str | None) -> Iterable[Packe
             "tenantId": file.tenant_id,
             "module": file.module,
             "tag": file.tag,
-            "file": [{"fileName": file.file_name, "contentType": file.measured.content_type, "size": file.measured.size}],
+            "file": [
+                {"fieldName": "file", "fileName": file.file_name, "contentType": file.measured.content_type, "size": file.measured.size}
+            ],
         }
         for packet, sender, receiver, content in (
             (request, sent_by or request.sender, request.receiver, body),
