@@ -77,7 +77,8 @@ def test_an_upload_leaves_a_request_with_its_body_and_an_answer_for_each_file(rt
     with rt.database.begin(teacher.scope) as conn:
         rows = conn.execute(
             text(
-                "SELECT packet, subject_id, sender, receiver, topic, correlation_id, body FROM packet.log WHERE subject_id = ANY (:ids) ORDER BY id"
+                """SELECT packet, subject_id, sender, receiver, topic, correlation_id, body FROM packet.log
+                   WHERE subject_id = ANY (:ids) ORDER BY id"""
             ),
             {"ids": [file.id for file in files]},
         ).all()
