@@ -42,6 +42,7 @@ class Part:
     port: int | None = None
     port_setting: str = ""
     host: str = "127.0.0.1"
+    ready_path: str | None = None  # answers HTTP below 500 when ready; None: ready when the port is open
     environment: Callable[[Urls], Mapping[str, str]] = field(default=_nothing)  # asked at the start, beside our own environment
 
 
@@ -69,11 +70,12 @@ def parts(settings: Settings) -> dict[str, Part]:
             (python, "-m", "pipeline.payouts.sandbox", "--port", str(sandbox)),
             port=sandbox,
             port_setting="SANDBOX_PORT",
+            ready_path="/_sandbox/health",
             environment=sandbox_environment,
         ),
         "worker": Part((python, "-m", "pipeline", "work")),
-        "api": Part((python, *serve_api), port=api, port_setting="API_PORT", host=host),
-        "console": Part((python, *serve_console), port=console, port_setting="PORT", host=host),
+        "api": Part((python, *serve_api), port=api, port_setting="API_PORT", host=host, ready_path="/livez"),
+        "console": Part((python, *serve_console), port=console, port_setting="PORT", host=host, ready_path="/_stcore/health"),
         "demo": Part((python, "-m", "pipeline", "demo", "--if-empty"), "last"),
     }
     if settings.database_url and not settings.database_owner_url:

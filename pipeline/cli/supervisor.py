@@ -4,9 +4,9 @@ What the parts are is said in parts.py. Nothing is served from this process: it 
 """
 
 import contextlib
+import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +25,7 @@ from pipeline.errors import AppError
 from pipeline.settings import ROOT, Settings
 
 TEND_S = 0.1  # how often the supervisor looks at its children; a look costs microseconds
-READY_PROBE_S = 0.2  # to connect to a port of this machine
+READY_PROBE_S = 0.5  # for an answer from this machine; also how late a Ctrl-C may be noticed meanwhile
 READY_REMINDER_S = 15  # then say who is not ready yet
 RESTART_FIRST_S = 0.5
 RESTART_LAST_S = 30  # a part that cannot run is tried twice a minute, and its error stays readable
@@ -217,11 +217,16 @@ class _Team:
         if part.port is None:
             return True
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(part.host, part.host)  # noqa: S104 - compared, not bound
-        try:
-            with socket.create_connection((host, part.port), timeout=READY_PROBE_S):
-                return True
-        except OSError:
-            return False
+        # the console's port is open seconds before it answers, so an open port alone proves little
+        with contextlib.closing(http.client.HTTPConnection(host, part.port, timeout=READY_PROBE_S)) as probe:
+            try:
+                probe.connect()
+                if part.ready_path is None:
+                    return True
+                probe.request("GET", part.ready_path)
+                return probe.getresponse().status < 500
+            except (OSError, http.client.HTTPException):
+                return False
 
     def _sweep(self, child: _Child) -> None:
         """Kill what a child left behind in its session, such as a process pool, and take its last words."""

@@ -38,6 +38,20 @@ def leave(*_):
 signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in sys.argv else leave)
 if port:
     server = socket.create_server(("127.0.0.1", port))
+if "slow" in sys.argv:
+    import http.server, threading
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(204)
+            self.end_headers()
+        def log_message(self, *_):
+            pass
+    service = http.server.HTTPServer(("", 0), Answer, bind_and_activate=False)
+    service.socket.close()
+    service.socket = server
+    time.sleep(1)
+    note("answers")
+    threading.Thread(target=service.serve_forever, daemon=True).start()
 if "pool" in sys.argv:
     note(f"pool-{subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)']).pid}")
 print("hello from", name, "in", os.environ["DATA_DIR"])
@@ -163,6 +177,17 @@ def test_parts_start_in_order_tell_where_they_are_and_stop_in_reverse(world: Wor
     )
     for told in ("http://localhost:8501", "http://localhost:8502", "'dogs'", "T12345", "SUP001", "Ctrl-C stops everything"):
         assert told in said
+
+
+def test_open_port_that_does_not_answer_yet_is_not_ready(world: World) -> None:
+    table = {
+        "console": world.row("console", "slow", port=free_port(), ready_path="/health"),
+        "demo": world.row("demo", lasts=0, runs="last"),
+    }
+    process = world.start(table)
+    assert eventually(lambda: "demo done" in world.noted())
+    assert finish(process) == 0
+    assert world.noted() == ["console answers", "console begins", "demo begins", "demo done", "console ends"]
 
 
 def test_part_that_dies_is_started_again_and_the_delay_grows(world: World) -> None:
