@@ -449,8 +449,8 @@ CREATE TABLE payout.fund_account (
     provider_contact_id text,
     provider_fund_account_id text UNIQUE,
     created_at         timestamptz NOT NULL,
-    deactivated_at     timestamptz,
-    UNIQUE (beneficiary_id, vpa_lookup)
+    UNIQUE (beneficiary_id, vpa_lookup),
+    CHECK (provider_fund_account_id IS NULL OR provider_contact_id IS NOT NULL)
 );
 
 CREATE TABLE payout.payout (
@@ -459,33 +459,44 @@ CREATE TABLE payout.payout (
     report_id         uuid        NOT NULL UNIQUE REFERENCES sdcrs.report,
     report_number     text        NOT NULL,
     beneficiary_id    uuid        NOT NULL REFERENCES access.account,
-    fund_account_id   uuid        REFERENCES payout.fund_account,
     amount_paise      bigint      NOT NULL CHECK (amount_paise > 0),
     currency          text        NOT NULL CHECK (currency = 'INR'),
-    cap_month         date        NOT NULL CHECK (extract(day FROM cap_month) = 1),  -- the month in which the cap was reserved
+    cap_month         date        NOT NULL CHECK (extract(day FROM cap_month) = 1),  -- the month in which the cap was last reserved
     status            text        NOT NULL CHECK (status IN ('INITIATED', 'PROCESSING', 'COMPLETED', 'FAILED', 'REVERSED')),
-    retry_count       int         NOT NULL DEFAULT 0 CHECK (retry_count BETWEEN 0 AND 3),
+    retry_count       int         NOT NULL DEFAULT 0 CHECK (retry_count BETWEEN 0 AND 3),  -- also the number of the attempt that counts
     utr               text,
-    failure_reason    text,               -- the provider's reason code
+    failure_reason    text,               -- the provider's reason code, or ours
     failure_text      text,
     next_retry_at     timestamptz,        -- automatic retry, only for reasons that the provider marks so
-    method            text        CHECK (method IN ('UPI', 'CASH', 'BANK_TRANSFER', 'CHEQUE', 'OTHER')),
-    manual_reference  text,
+    method            text        CHECK (method IN ('UPI', 'CASH', 'BANK_TRANSFER', 'CHEQUE', 'OTHER')),  -- NULL: UPI through the provider
+    manual_reference  text        CHECK (length(manual_reference) BETWEEN 1 AND 64),
+    manual_amount_paise bigint    CHECK (manual_amount_paise > 0 AND manual_amount_paise <= amount_paise),
+    manual_comment    text        CHECK (length(manual_comment) <= 1000),
     manual_requested_at timestamptz, manual_requested_by uuid,
-    manual_approved_at timestamptz, manual_approved_by uuid,
+    manual_approved_at timestamptz, manual_approved_by uuid,  -- where the tenant asks for no approval: the same person at once
     completed_at      timestamptz,
     needs_person      text,               -- why a person must look; NULL: nobody must
     created_at        timestamptz NOT NULL,
     modified_at       timestamptz NOT NULL,
     CHECK ((manual_requested_at IS NULL) = (manual_requested_by IS NULL)),
+    CHECK ((manual_requested_at IS NULL) = (manual_reference IS NULL)),
+    CHECK ((manual_requested_at IS NULL) = (manual_amount_paise IS NULL)),
+    CHECK ((manual_requested_at IS NULL) = (method IS NULL)),
     CHECK ((manual_approved_at IS NULL) = (manual_approved_by IS NULL)),
-    CHECK (manual_approved_by IS NULL OR manual_reference IS NOT NULL),
-    CHECK ((status = 'COMPLETED') = (completed_at IS NOT NULL) OR status = 'REVERSED')
+    CHECK (manual_approved_at IS NULL OR (manual_requested_at IS NOT NULL AND status = 'COMPLETED')),
+    CHECK (manual_requested_at IS NULL OR manual_approved_at IS NOT NULL OR status IN ('FAILED', 'REVERSED')),
+    CHECK ((status = 'COMPLETED') = (completed_at IS NOT NULL)),
+    CHECK (next_retry_at IS NULL OR status IN ('FAILED', 'REVERSED'))
 );
 CREATE INDEX payout_queue ON payout.payout (tenant_id, status, created_at);
+CREATE INDEX payout_recent ON payout.payout (tenant_id, created_at);
 CREATE INDEX payout_to_retry ON payout.payout (next_retry_at) WHERE next_retry_at IS NOT NULL;
 CREATE INDEX payout_by_beneficiary ON payout.payout (beneficiary_id, created_at);
+CREATE INDEX payout_for_person ON payout.payout (tenant_id, modified_at) WHERE needs_person IS NOT NULL;
+CREATE INDEX payout_for_approval ON payout.payout (tenant_id, manual_requested_at) WHERE manual_requested_at IS NOT NULL AND manual_approved_at IS NULL;
 
+-- PREPARED: not sent yet, or for certain not taken. SENDING: a call is under way until lease_until, after that its outcome
+-- is unknown. UNKNOWN: sent, and nobody knows; the same bytes go out again under the same key. REVIEW: a person must decide.
 CREATE TABLE payout.attempt (
     id                 uuid        PRIMARY KEY,
     tenant_id          text        NOT NULL,
@@ -493,32 +504,45 @@ CREATE TABLE payout.attempt (
     number             int         NOT NULL CHECK (number BETWEEN 0 AND 3),  -- 0: the first; n: retry n
     reference_id       text        NOT NULL UNIQUE CHECK (length(reference_id) <= 40),
     idempotency_key    text        NOT NULL UNIQUE CHECK (idempotency_key ~ '^[A-Za-z0-9_-]{4,36}$'),
-    fund_account_id    uuid        NOT NULL REFERENCES payout.fund_account,
+    fund_account_id    uuid        REFERENCES payout.fund_account,  -- chosen when the request is written
     request_sealed     text,              -- the exact bytes sent, encrypted; written before the call
-    request_hash       bytea,
+    request_hash       bytea,             -- keyed, so that one key is seen to have one body
     phase              text        NOT NULL CHECK (phase IN ('PREPARED', 'SENDING', 'ACCEPTED', 'REFUSED', 'UNKNOWN', 'REVIEW')),
-    lease_until        timestamptz,
-    sends              int         NOT NULL DEFAULT 0,
+    lease_until        timestamptz,       -- somebody works on it until then
+    sends              int         NOT NULL DEFAULT 0 CHECK (sends >= 0),
+    tries              int         NOT NULL DEFAULT 0 CHECK (tries >= 0),  -- calls in a row without a certain answer
     next_send_at       timestamptz NOT NULL,
+    next_poll_at       timestamptz,       -- NULL: nothing more to learn by asking
+    polls              int         NOT NULL DEFAULT 0 CHECK (polls >= 0),
     provider_payout_id text        UNIQUE,
     provider_status    text,
     provider_rank      int         NOT NULL DEFAULT 0,
-    reason             text,
+    reason             text,              -- the provider's reason code at present, or ours
+    reason_text        text,
+    last_error         text,              -- why the last call gave no certain answer
     utr                text,
+    fees_paise         bigint      NOT NULL DEFAULT 0,  -- tax included
+    tax_paise          bigint      NOT NULL DEFAULT 0,
     created_at         timestamptz NOT NULL,
     first_sent_at      timestamptz,
+    accepted_at        timestamptz,
     modified_at        timestamptz NOT NULL,
     UNIQUE (payout_id, number),
-    CHECK (phase NOT IN ('SENDING', 'ACCEPTED', 'UNKNOWN') OR request_sealed IS NOT NULL),
-    CHECK ((phase = 'ACCEPTED') <= (provider_payout_id IS NOT NULL))
+    CHECK ((request_sealed IS NULL) = (request_hash IS NULL)),
+    CHECK (request_sealed IS NULL OR fund_account_id IS NOT NULL),
+    CHECK (phase NOT IN ('SENDING', 'UNKNOWN', 'ACCEPTED') OR (request_sealed IS NOT NULL AND first_sent_at IS NOT NULL)),
+    CHECK (phase <> 'SENDING' OR lease_until IS NOT NULL),
+    CHECK (phase <> 'ACCEPTED' OR (provider_payout_id IS NOT NULL AND accepted_at IS NOT NULL)),
+    CHECK ((provider_payout_id IS NULL) = (provider_status IS NULL))
 );
 CREATE INDEX attempt_to_send ON payout.attempt (next_send_at) WHERE phase IN ('PREPARED', 'SENDING', 'UNKNOWN');
-CREATE INDEX attempt_to_poll ON payout.attempt (modified_at) WHERE phase = 'ACCEPTED' AND provider_rank < 5;
+CREATE INDEX attempt_to_poll ON payout.attempt (next_poll_at) WHERE next_poll_at IS NOT NULL;
+CREATE INDEX attempt_recent ON payout.attempt (first_sent_at);
 
 -- The monthly cap as a counter row with CHECK, taken in teacher order.
 CREATE TABLE payout.monthly_cap (
     beneficiary_id  uuid   NOT NULL REFERENCES access.account,
-    month           date   NOT NULL,
+    month           date   NOT NULL CHECK (extract(day FROM month) = 1),  -- of the tenant's calendar
     tenant_id       text   NOT NULL,
     reserved_paise  bigint NOT NULL,
     cap_paise       bigint NOT NULL,
@@ -526,45 +550,73 @@ CREATE TABLE payout.monthly_cap (
     CONSTRAINT monthly_cap_holds CHECK (reserved_paise BETWEEN 0 AND cap_paise)
 );
 
+-- What was reserved under the cap, paid out, given back. Of a teacher's month, RESERVE less RELEASE and REVERSE is what the
+-- counter above holds; of a payout, no entry comes twice for one attempt (no attempt: settled by hand).
 CREATE TABLE payout.ledger (
     id              uuid        PRIMARY KEY,
     tenant_id       text        NOT NULL,
     payout_id       uuid        NOT NULL REFERENCES payout.payout,
-    entry           text        NOT NULL CHECK (entry IN ('RESERVE', 'SETTLE', 'RELEASE')),
+    beneficiary_id  uuid        NOT NULL REFERENCES access.account,
+    month           date        NOT NULL CHECK (extract(day FROM month) = 1),
+    entry           text        NOT NULL CHECK (entry IN ('RESERVE', 'SETTLE', 'RELEASE', 'REVERSE')),
     amount_paise    bigint      NOT NULL CHECK (amount_paise > 0),
     attempt_id      uuid        REFERENCES payout.attempt,
     occurred_at     timestamptz NOT NULL
 );
 CREATE INDEX ledger_by_payout ON payout.ledger (payout_id);
+CREATE INDEX ledger_by_month ON payout.ledger (beneficiary_id, month);
+CREATE UNIQUE INDEX ledger_once ON payout.ledger (attempt_id, entry) WHERE attempt_id IS NOT NULL;
+CREATE UNIQUE INDEX ledger_once_by_hand ON payout.ledger (payout_id, entry) WHERE attempt_id IS NULL;
+-- A reservation ends once: paid or given back
+CREATE UNIQUE INDEX ledger_ends_once ON payout.ledger (attempt_id) WHERE entry IN ('SETTLE', 'RELEASE');
 
 -- Webhook events: stored first, processed after. They arrive before we know the tenant, so the table has none.
 CREATE TABLE payout.webhook_event (
     id               uuid        PRIMARY KEY,
-    event_id         text        NOT NULL UNIQUE,
+    event_id         text        NOT NULL UNIQUE CHECK (length(event_id) BETWEEN 1 AND 128),
     event            text        NOT NULL,
     provider_payout_id text,
     reference_id     text,
     provider_status  text,
     sealed           text        NOT NULL,   -- the raw bytes, encrypted
     received_at      timestamptz NOT NULL,
+    next_look_at     timestamptz NOT NULL,   -- an event about a payout that we do not know yet is looked at again
     processed_at     timestamptz,
-    outcome          text CHECK (outcome IN ('APPLIED', 'LATE', 'UNKNOWN_PAYOUT', 'IGNORED')),
+    outcome          text CHECK (outcome IN ('APPLIED', 'LATE', 'MISMATCH', 'UNKNOWN_PAYOUT', 'IGNORED', 'UNREADABLE')),
+    attempt_id       uuid        REFERENCES payout.attempt,  -- the one it was about
     CHECK ((processed_at IS NULL) = (outcome IS NULL))
 );
-CREATE INDEX webhook_event_new ON payout.webhook_event (received_at) WHERE processed_at IS NULL;
+CREATE INDEX webhook_event_new ON payout.webhook_event (next_look_at) WHERE processed_at IS NULL;
+CREATE INDEX webhook_event_by_attempt ON payout.webhook_event (attempt_id) WHERE attempt_id IS NOT NULL;
+
+-- How the provider is at present, one row for the installation: whether we pause, and what the account held when we last asked.
+CREATE TABLE payout.provider (
+    only_row        boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    paused_until    timestamptz,
+    pause_reason    text,
+    pauses          int         NOT NULL DEFAULT 0 CHECK (pauses >= 0),  -- in a row
+    balance_paise   bigint,
+    balance_read_at timestamptz,
+    CHECK ((paused_until IS NULL) = (pause_reason IS NULL)),
+    CHECK ((balance_paise IS NULL) = (balance_read_at IS NULL))
+);
 
 CREATE TABLE payout.reconciliation_run (
     id            uuid        PRIMARY KEY,
-    tenant_id     text        NOT NULL,
+    tenant_id     text        NOT NULL,   -- where it was asked for; it covers this tenant and all below
     window_starts_at timestamptz NOT NULL,
-    window_ends_at   timestamptz NOT NULL,
+    window_ends_at   timestamptz NOT NULL CHECK (window_ends_at > window_starts_at),
     ours          int         NOT NULL,
     theirs        int         NOT NULL,
     matched       int         NOT NULL,
+    in_flight     int         NOT NULL,
     exceptions    int         NOT NULL,
     run_at        timestamptz NOT NULL,
     run_by        uuid        NOT NULL
 );
+CREATE INDEX reconciliation_run_recent ON payout.reconciliation_run (tenant_id, run_at);
+
+-- Everything that did not simply match.
 CREATE TABLE payout.reconciliation_item (
     id            uuid        PRIMARY KEY,
     tenant_id     text        NOT NULL,
@@ -573,6 +625,8 @@ CREATE TABLE payout.reconciliation_item (
         'MATCHED', 'IN_FLIGHT', 'STATUS_MISMATCH', 'AMOUNT_MISMATCH', 'BENEFICIARY_MISMATCH', 'MISSING_AT_PROVIDER', 'MISSING_IN_LEDGER',
         'DUPLICATE_AT_PROVIDER', 'REVERSED_AFTER_SETTLED', 'UTR_REUSED', 'STUCK')),
     payout_id     uuid        REFERENCES payout.payout,
+    report_number text,
+    reference_id  text,
     provider_payout_id text,
     field         text,
     ours          text,
