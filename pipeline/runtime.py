@@ -1,5 +1,6 @@
 """What every room needs, opened once per process and handed down: settings, database, clock, master data, vault, files."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pipeline.masterdata.store import MasterDataStore
 from pipeline.settings import Settings
 from pipeline.vault.keys import Keyring, open_keyring
 from pipeline.vault.persons import Vault
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def assemble(settings: Settings, database: Database, clock: Clock) -> Runtime:
 
 @contextmanager
 def open_runtime(
-    settings: Settings, clock: Clock | None = None, pool_size: int = 8, say: Callable[[str], None] = lambda line: None
+    settings: Settings, clock: Clock | None = None, pool_size: int = 8, say: Callable[[str], None] = log.debug
 ) -> Iterator[Runtime]:
     """Start or adopt the database and open the rest; everything is closed at the end."""
     with open_database(settings, pool_size=pool_size, progress=say) as database:

@@ -6,6 +6,7 @@ database, so that copies and restored databases keep theirs.
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from pipeline.errors import AppError
 from pipeline.settings import ROOT
 
 SQL_DIR = ROOT / "sql"
+log = logging.getLogger(__name__)
+
 ADVISORY_LOCK = 7_353_001  # any constant that no one else on this database uses
 LOCK_TIMEOUT = "5s"  # a migration that must wait longer would block everybody behind it
 PARTITION_MONTHS_AHEAD = 4  # last month, this one and two to come
@@ -78,7 +81,7 @@ def migrate(
     login: str,
     clock: Clock,
     role_prefix: str | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = log.info,
 ) -> MigrationReport:
     """Apply what is missing, then roles, functions, policies, views, grants and triggers, then partitions.
 

@@ -18,9 +18,10 @@ _UPSERT = text("""
         next_attempt_at = excluded.next_attempt_at, dead_at = excluded.dead_at
 """)
 _CLEAR = text("DELETE FROM jobs.failure WHERE job = :job AND subject = ANY (:subjects) AND dead_at IS NULL")
-_WAITING = text(
-    "SELECT count(*) AS waiting, min(next_attempt_at) AS due FROM jobs.failure WHERE job = :job AND dead_at IS NULL AND next_attempt_at > :now"
-)
+_WAITING = text("""
+    SELECT count(*) AS waiting, min(next_attempt_at) AS due FROM jobs.failure
+    WHERE job = :job AND dead_at IS NULL AND next_attempt_at > :now
+""")
 _REVIVE = text("UPDATE jobs.failure SET dead_at = NULL, attempts = 1, next_attempt_at = :now WHERE job = :job AND subject = :subject")
 
 

@@ -39,7 +39,7 @@ class Follower:
         name: str,
         database: Database,
         table: str,
-        handle: Callable[[Connection, Sequence[Row[Any]], datetime], None],
+        handle: Callable[[Connection, Sequence[Row[Any]]], None],
         size: int = 500,
     ) -> None:
         self.name = name
@@ -49,7 +49,7 @@ class Follower:
         self._size = size
         self._known = False
 
-    def run_once(self, now: datetime) -> int:
+    def run_once(self, now: datetime) -> int:  # noqa: ARG002 - the protocol's signature
         if not self._known:
             with self._database.worker() as conn:
                 conn.execute(_ENSURE, {"name": self.name})
@@ -60,7 +60,7 @@ class Follower:
                 return 0
             rows = conn.execute(self._read, {"last_xid": position.last_xid, "last_id": position.last_id, "limit": self._size}).all()
             if rows:
-                self._handle(conn, rows, now)
+                self._handle(conn, rows)
                 conn.execute(_MOVE, {"name": self.name, "last_xid": str(rows[-1].xid), "last_id": rows[-1].id})
             return len(rows)
 

@@ -5,7 +5,6 @@ Params hold no personal value: phone and VPA are resolved when the message is sh
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +40,7 @@ _COMMENTS = text("SELECT id, comment FROM sdcrs.report_history WHERE id = ANY (:
 def notifications_follower(rt: Runtime) -> Follower:
     """The follower as the worker runs it."""
 
-    def handle(conn: Connection, rows: Sequence[Row[Any]], now: datetime) -> None:
+    def handle(conn: Connection, rows: Sequence[Row[Any]]) -> None:
         notify(conn, rt.masterdata.current(), rows)
 
     return Follower(NAME, rt.database, "sdcrs.report_history", handle)

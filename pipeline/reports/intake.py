@@ -118,24 +118,23 @@ class Intake:
         md = self._rt.masterdata.current()
         tenant = md.tenant(tenant_id)
         names = self._numbering.take(tenant.state_id, tenant.state_code, local_day(now, tenant.timezone).year, 1)
+        report_id = uuid7(now)
         try:
             with self._rt.database.begin(caller.scope) as conn:
                 if key is not None:
-                    first_id = uuid7(now)
-                    earlier = begin_request(conn, key, tenant_id, now, {"ids": [str(first_id)]})
+                    earlier = begin_request(conn, key, tenant_id, now, {"ids": [str(report_id)]})
                     if earlier is not None:
                         return [UUID(i) for i in earlier["ids"]], True
                 check_may_report(conn, md, tenant_id, caller.account_id, now)
                 submissions = parse()
                 if len(submissions) != 1:
                     raise AppError("SDCRS_INVALID_REQUEST", field="DogReports", detail="send exactly one report in a request")
-                ids = [first_id if key is not None else uuid7(now)]
-                insert_reports(conn, md, submissions, names, ids)
+                insert_reports(conn, md, submissions, names, [report_id])
         except IntegrityError as error:
             if is_daily_limit(error):
                 raise limit_error(md, tenant_id, md.payout_config(tenant_id).daily_limit, now) from error
             raise
-        return ids, False
+        return [report_id], False
 
     def create_bulk(self, conn: Connection, submissions: Sequence[Submission]) -> list[UUID]:
         """Create many teachers' reports in the caller's transaction; all or none. For imports and the demo.

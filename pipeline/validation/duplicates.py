@@ -46,7 +46,8 @@ _FIND = text("""
         FROM hit h JOIN probe p ON p.report_id = h.probe_id JOIN sdcrs.evidence e ON e.id = h.id
         WHERE (e.created_at, e.report_id) < (p.created_at, p.report_id)
     ), ranked AS (
-        SELECT m.*, r.report_number, row_number() OVER (PARTITION BY m.probe_id ORDER BY m.same_bytes DESC, m.distance, r.created_at) AS place
+        SELECT m.*, r.report_number,
+               row_number() OVER (PARTITION BY m.probe_id ORDER BY m.same_bytes DESC, m.distance, r.created_at) AS place
         FROM measured m JOIN sdcrs.report r ON r.id = m.report_id
         WHERE (m.distance <= :max_distance OR m.same_bytes) AND r.status <> 'AUTO_REJECTED'
     )

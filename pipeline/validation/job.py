@@ -180,41 +180,41 @@ def _record(conn: Connection, md: MasterData, judged: Sequence[Judged], now: dat
     for j in judged:
         version = md.version_of("FRAUD-DETECTION", "FraudRules", j.report.tenant_id)
         common = {"report_id": str(j.report.id), "tenant_id": j.report.tenant_id}
-        for position, check in enumerate(j.checks, start=1):
-            check_rows.append(
-                {
-                    **common,
-                    "name": check.name,
-                    "position": position,
-                    "passed": check.passed,
-                    "measured": check.measured,
-                    "limit_value": check.limit,
-                    "unit": check.unit,
-                    "reason": check.reason,
-                    "details": dict(check.details),
-                    "rule_version": version,
-                }
-            )
-        for outcome in j.outcomes:
-            rule_rows.append(
-                {
-                    **common,
-                    "rule_id": outcome.rule_id,
-                    "rule_code": outcome.rule_code,
-                    "category": outcome.category,
-                    "condition_type": outcome.condition_type,
-                    "outcome": "ERROR" if outcome.failed else "FIRED" if outcome.fired else "CLEAR",
-                    "score": round(outcome.weight) if outcome.fired else 0,
-                    "weight": round(outcome.weight),
-                    "message": outcome.message,
-                    "details": dict(outcome.details),
-                    "rules_version": version,
-                }
-            )
+        check_rows += [{**common, **_check_row(check, position, version)} for position, check in enumerate(j.checks, start=1)]
+        rule_rows += [{**common, **_rule_row(outcome, version)} for outcome in j.outcomes]
         packets += _packets(j, now)
     conn.execute(_CHECKS, {"rows": json.dumps(check_rows), "now": now})
     conn.execute(_RULES, {"rows": json.dumps(rule_rows), "now": now})
     write_packets(conn, packets)
+
+
+def _check_row(check: Check, position: int, version: int) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "position": position,
+        "passed": check.passed,
+        "measured": check.measured,
+        "limit_value": check.limit,
+        "unit": check.unit,
+        "reason": check.reason,
+        "details": dict(check.details),
+        "rule_version": version,
+    }
+
+
+def _rule_row(outcome: RuleOutcome, version: int) -> dict[str, Any]:
+    return {
+        "rule_id": outcome.rule_id,
+        "rule_code": outcome.rule_code,
+        "category": outcome.category,
+        "condition_type": outcome.condition_type,
+        "outcome": "ERROR" if outcome.failed else "FIRED" if outcome.fired else "CLEAR",
+        "score": round(outcome.weight) if outcome.fired else 0,
+        "weight": round(outcome.weight),
+        "message": outcome.message,
+        "details": dict(outcome.details),
+        "rules_version": version,
+    }
 
 
 def _packets(judged: Judged, now: datetime) -> list[PacketHeader]:

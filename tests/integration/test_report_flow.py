@@ -65,9 +65,11 @@ def test_messages_follow_from_history_once(rt: Runtime, who: factories.People) -
     run_until_idle([notifications_follower(rt)], rt.clock)
     run_until_idle([notifications_follower(rt)], rt.clock)
     with rt.database.begin(who.admin.scope) as conn:
-        templates = conn.execute(
-            text("SELECT template_id FROM sdcrs.notification WHERE report_id = :id ORDER BY created_at"), {"id": report_id}
-        ).scalars().all()
+        templates = (
+            conn.execute(text("SELECT template_id FROM sdcrs.notification WHERE report_id = :id ORDER BY created_at"), {"id": report_id})
+            .scalars()
+            .all()
+        )
     assert sorted(templates) == ["SDCRS_ASSIGN_OFFICER", "SDCRS_SUBMIT_TEACHER", "SDCRS_VERIFIED"]
 
 
@@ -75,7 +77,8 @@ def test_another_tenants_verifier_sees_nothing(rt: Runtime, who: factories.Peopl
     report_id = factories.validated(rt, who.teacher)
     stranger = factories.account(rt, "V-elsewhere", "VERIFIER", tenant_id="dj.ali-sabieh")
     outcome = factories.do(rt, stranger, report_id, "VERIFY")
-    assert outcome.error is not None and outcome.error.code == "SDCRS_NOT_FOUND"
+    assert outcome.error is not None
+    assert outcome.error.code == "SDCRS_NOT_FOUND"
 
 
 def test_bulk_and_single_intake_write_the_same(rt: Runtime, who: factories.People) -> None:

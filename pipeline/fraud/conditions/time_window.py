@@ -1,6 +1,7 @@
 """TIME_WINDOW: fires when the report was received outside the allowed hours of the tenant's zone."""
 
 from datetime import time
+
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
 from pipeline.masterdata.fraud_models import TimeWindow
