@@ -64,5 +64,5 @@ class Follower:
                 conn.execute(_MOVE, {"name": self.name, "last_xid": str(rows[-1].xid), "last_id": rows[-1].id})
             return len(rows)
 
-    def waits_for(self, now: datetime) -> tuple[int, datetime] | None:
+    def waits_for(self, now: datetime) -> tuple[int, datetime] | None:  # noqa: ARG002 - the protocol's signature
         return None
