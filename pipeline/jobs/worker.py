@@ -11,6 +11,7 @@ from sqlalchemy import text
 from pipeline.clock import Clock
 from pipeline.database.engine import Database
 from pipeline.errors import AppError
+from pipeline.jobs.hold import held
 from pipeline.jobs.job import Job, Periodic
 
 POLL_S = 0.25  # how long a new row waits when the worker is idle
@@ -84,6 +85,9 @@ def work(
                     conn.execute(_BEAT, {"worker_id": worker_id, "now": now, "doing": f"{len(jobs)} jobs"})
                 beaten_at = now
                 run_periodic(database, tasks, now)
+            if held(database):
+                stop.wait(POLL_S)
+                continue
             for job in jobs:
                 if stop.is_set():
                     break
