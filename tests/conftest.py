@@ -36,8 +36,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
     if app and owner:
         yield Urls(app=psycopg_url(app), owner_or_none=psycopg_url(owner), maintenance=psycopg_url(owner), embedded=False)
         return
-    with EmbeddedServer(tmp_path_factory.mktemp("server"), fsync=False).hold() as urls:
+    embedded = EmbeddedServer(tmp_path_factory.mktemp("server"), fsync=False)
+    with embedded.hold() as urls:
         yield urls
+    embedded.remove()  # as root it lives outside pytest's folder, which its account cannot reach
 
 
 @pytest.fixture(scope="session")

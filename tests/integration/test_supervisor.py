@@ -102,7 +102,12 @@ class World:
         environment = {**os.environ, "DATA_DIR": os.path.relpath(self.data_dir), "EMBEDDED_FSYNC": "off", "DEMO_PASSWORD": "dogs"}
         command = [sys.executable, "-c", SUPERVISOR, json.dumps(table), json.dumps(only)]
         with self.output.open("ab") as output:
-            process = subprocess.Popen(command, env={**environment, "PYTHONPATH": str(ROOT)}, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                env={**environment, "PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         self.started.append(process)
         return process
 
