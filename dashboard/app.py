@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool  # noqa: E402
 from dashboard import console  # noqa: E402
 from dashboard.backend import BACKEND  # noqa: E402
 from dashboard.routes import middleware, routes  # noqa: E402
+from dashboard.widgets import map as maps  # noqa: E402
 from pipeline.settings import load  # noqa: E402
 
 
@@ -33,6 +34,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     BACKEND.start(load())
     for spec in console.PAGES:
         importlib.import_module(spec.view)
+    maps.register()
     gc.collect()
     gc.freeze()
     try:

@@ -42,6 +42,7 @@ LOGGER = logging.getLogger(__name__)
 EVERYONE = frozenset({"TEACHER", "VERIFIER", "SENIOR_VERIFIER", "MC_OFFICER", "MC_SUPERVISOR", "DISTRICT_ADMIN", "STATE_ADMIN", "AUDITOR"})
 ADMINS = frozenset({"DISTRICT_ADMIN", "STATE_ADMIN"})
 LOOK_AGAIN_S = 2  # while the database starts
+SIDEBAR_PX = 220  # the longest page name and its icon; hidden at first on a phone
 LABELS_TTL_S = 60  # names and the demo label change rarely, roles never come from here
 
 
@@ -130,19 +131,18 @@ def show_messages() -> None:
 
 def render() -> None:
     """Draw one run of the console: the whole of dashboard/script.py."""
-    st.set_page_config(page_title="SDCRS", page_icon=str(ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto")
+    st.set_page_config(page_title="SDCRS", page_icon=str(ASSETS / "icon.svg"), layout="wide", initial_sidebar_state=SIDEBAR_PX)
     shell.styles()
     try:
         ctx = context()
     except AppError as error:
         _without_context(error)
         return
-    pages = [
-        st.Page(partial(_run, spec), title=spec.title, icon=spec.icon, url_path=spec.path, default=number == 0)
-        for number, spec in enumerate(pages_for(ctx.caller))
-    ]
+    pages = [st.Page(partial(_run, spec), title=spec.title, icon=spec.icon, url_path=spec.path) for spec in pages_for(ctx.caller)]
+    # The default page stands at the address / only, not at its own; so it is one that leads on, and every page keeps its address.
+    home = st.Page(lambda: st.switch_page(pages[0]), title="SDCRS", url_path="home", visibility="hidden", default=True)
     st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
-    st.navigation(pages).run()
+    st.navigation([home, *pages]).run()
 
 
 def _run(spec: PageSpec) -> None:

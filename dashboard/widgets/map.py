@@ -11,19 +11,22 @@ from typing import Any, Literal
 
 import folium
 import streamlit as st
+import streamlit_folium
 from folium.plugins import Draw
 from shapely.geometry import Point, shape
 from shapely.prepared import prep
-from streamlit_folium import st_folium
+from streamlit.runtime import get_instance
 
 from dashboard.routes.static import LEAFLET_PATH
 
 MAX_MARKERS = 2000  # beyond this a phone no longer pans smoothly; lists page, maps say so
 EDGE_PX = 24  # room between the outermost marker and the edge
-CLOSEST_ZOOM = 17  # one marker alone must not fill the map with a few metres
+CLOSEST_ZOOM = 17  # streets: one marker alone must not fill the map with a few metres
+CLOSEST_ZOOM_WITHOUT_TILES = 14  # without streets only wards say where it is, so some of them stay in view
 SAME_PLACE = 1e-7  # degrees: about a centimetre, what a coordinate loses on its way through the browser
 
-WARD_COLOUR = "#4a6378"
+WARD_COLOUR = "#7d93a5"
+OUTLINE_COLOUR = "#33495c"
 ACCURACY_COLOUR = "#0b4f8a"
 # Okabe and Ito's colours, told apart with any colour vision; the legend says what each means
 COLOURS: dict[str, str] = {
@@ -37,7 +40,9 @@ COLOURS: dict[str, str] = {
 }
 
 STYLE = """<style>
-.leaflet-container { background: #eef2f5; font: 14px/1.4 "Source Sans Pro", "Noto Sans", system-ui, sans-serif; }
+.leaflet-container { background: #e6ecf1; border: 1px solid #c9d3dc; border-radius: 6px; box-sizing: border-box;
+  font: 14px/1.4 "Source Sans Pro", "Noto Sans", system-ui, sans-serif; }
+.leaflet-control-scale-line { font-size: 12px; }
 .leaflet-control-scale-line:not(:first-child) { display: none; }
 </style>"""  # the scale in metres only
 
@@ -79,6 +84,14 @@ class OfflineDraw(Draw):
     default_css = [("leaflet_draw_css", f"{LEAFLET_PATH}/draw/leaflet.draw.css")]  # noqa: RUF012
 
 
+def register() -> None:
+    """Make the map's browser part known to the running server; called once at its start.
+
+    Streamlit does so by itself only when the module is first imported inside a page run, which ours is not.
+    """
+    get_instance().component_registry.register_component(streamlit_folium._component_func)  # noqa: SLF001
+
+
 def draw(
     key: str,
     *,
@@ -90,11 +103,11 @@ def draw(
 ) -> Selection:
     """Draw the wards and the markers, and return what is selected on the map.
 
-    `boundaries` is a GeoJSON FeatureCollection whose features have a property `name`; None where a tenant has none. The
+    `boundaries` is the GeoJSON of `MasterData.boundary_geojson`; None where a tenant has none. The
     view fits the markers, else the wards. `height` is in pixels. Only the first MAX_MARKERS are drawn, and the map says so.
     """
     shown = markers[:MAX_MARKERS]
-    answer = st_folium(
+    answer = streamlit_folium.st_folium(
         ground(boundaries=boundaries, bounds=bounds_of(boundaries, shown), selecting=selecting, tiles_url=tiles_url),
         feature_group_to_add=marker_layer(shown),  # apart from the ground: a change of markers keeps the view as it is
         key=key,
@@ -126,7 +139,8 @@ def ground(
             edit_options={"edit": False},
         ).add_to(built)
     if bounds is not None:
-        built.fit_bounds(bounds, padding=(EDGE_PX, EDGE_PX), max_zoom=CLOSEST_ZOOM)
+        closest = CLOSEST_ZOOM if tiles_url else CLOSEST_ZOOM_WITHOUT_TILES
+        built.fit_bounds(bounds, padding=(EDGE_PX, EDGE_PX), max_zoom=closest)
     return built
 
 
@@ -161,16 +175,24 @@ def _returned(selecting: Selecting) -> list[str]:
 
 
 def _add_wards(built: folium.Map, boundaries: Mapping[str, Any]) -> None:
-    features = [
-        {**feature, "properties": {"name": _harmless(str(feature.get("properties", {}).get("name", "")))}}
-        for feature in boundaries["features"]
-    ]
+    """Wards filled and named on hover; a tenant's own outline, which they cover, as a heavier line around them."""
+    outlines = [one for one in boundaries["features"] if one["properties"].get("kind") == "tenant"]
+    wards = [one for one in boundaries["features"] if one["properties"].get("kind") != "tenant"]
+    if not wards:
+        wards, outlines = outlines, []
+    features = [{**one, "properties": {"name": _harmless(str(one["properties"].get("name", "")))}} for one in wards]
     folium.GeoJson(
         {"type": "FeatureCollection", "features": features},
-        style_function=lambda _feature: {"color": WARD_COLOUR, "weight": 1.5, "fillColor": "#dfe8ef", "fillOpacity": 0.35},
+        style_function=lambda _feature: {"color": WARD_COLOUR, "weight": 1.2, "fillColor": "#ffffff", "fillOpacity": 0.9},
         tooltip=folium.GeoJsonTooltip(fields=["name"], labels=False, sticky=True),
         control=False,
     ).add_to(built)
+    if outlines:
+        folium.GeoJson(
+            {"type": "FeatureCollection", "features": [{**one, "properties": {}} for one in outlines]},
+            style_function=lambda _feature: {"color": OUTLINE_COLOUR, "weight": 2.5, "fill": False, "interactive": False},
+            control=False,
+        ).add_to(built)
 
 
 def _add_marker(layer: folium.FeatureGroup, marker: Marker) -> None:

@@ -1,7 +1,7 @@
 """The parts around a page: header, banners, messages, and what is shown when there is no page to show."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -11,6 +11,9 @@ from dashboard import formats
 from dashboard.backend import Health
 from dashboard.routes.static import read_asset
 from pipeline.errors import AppError
+
+# What people notice when a part does not run
+EFFECTS = {"API": "photos and tracking pages do not load", "worker": "reports and payouts wait where they are"}
 
 Kind = Literal["success", "info", "warning", "error"]
 
@@ -43,12 +46,12 @@ def header(title: str, who: Who, tenant: str, demo: bool) -> None:
 
 def health(found: Health) -> None:
     """Say which other part of the system is not running, and what that means for the person."""
-    if found.api is False:
-        st.warning(
-            "The API does not answer: photos and public tracking pages do not load. An operator starts it with `python -m pipeline up`."
-        )
-    if found.worker is False:
-        st.warning("The worker does not run: reports and payouts wait where they are. `python -m pipeline up` starts all parts.")
+    missing = [name for name, lives in (("API", found.api), ("worker", found.worker)) if lives is False]
+    if not missing:
+        return
+    effects = ", ".join(effect for name, effect in EFFECTS.items() if name in missing)
+    which = f"{' and '.join(missing)} {'does' if len(missing) == 1 else 'do'} not run"
+    st.warning(f"{which}: {effects}. `python -m pipeline up` starts all parts.", icon=":material/power_off:")
 
 
 def message(kind: Kind, sentence: str) -> None:
@@ -65,6 +68,24 @@ def message(kind: Kind, sentence: str) -> None:
             st.error(text, icon=":material/error:")
         case _:
             assert_never(kind)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number that a page opens with. `note` says of when it is, or what it is compared with."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+def tiles(shown: Sequence[Tile]) -> None:
+    """Numbers side by side, two in a row on a phone; a screen reader hears label and value together."""
+    cells = "".join(
+        f"<div><dt>{html.escape(tile.label)}</dt><dd>{html.escape(tile.value)}<small>{html.escape(tile.note)}</small></dd></div>"
+        for tile in shown
+    )
+    st.html(f'<dl class="tiles">{cells}</dl>')
 
 
 def signed_out() -> None:
