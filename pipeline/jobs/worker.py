@@ -84,7 +84,8 @@ def work(
                 with database.worker() as conn:
                     conn.execute(_BEAT, {"worker_id": worker_id, "now": now, "doing": f"{len(jobs)} jobs"})
                 beaten_at = now
-                run_periodic(database, tasks, now)
+                if not held(database):
+                    run_periodic(database, tasks, now)
             if held(database):
                 stop.wait(POLL_S)
                 continue
