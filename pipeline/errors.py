@@ -79,6 +79,8 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_NOT_MIGRATED": ErrorSpec(
         500, "The database has version {found}, this code needs {needed}. Run python -m pipeline migrate.", ("found", "needed")
     ),
+    "SDCRS_BACKUP_FAILED": ErrorSpec(500, "The backup was not written: {detail}", ("detail",)),
+    "SDCRS_RESTORE_FAILED": ErrorSpec(500, "Nothing was restored: {detail}", ("detail",)),
     "SDCRS_DECRYPT_FAILED": ErrorSpec(500, "A stored value cannot be decrypted: wrong key or altered data."),
     "SDCRS_INTERNAL": ErrorSpec(500, "Something went wrong here. Tell the helpdesk the reference {reference}.", ("reference",)),
 }

@@ -34,6 +34,10 @@ class Keyring:
                 return _derive(master, purpose)
         raise AppError("SDCRS_DECRYPT_FAILED")
 
+    def backup_key(self, key_id: str | None) -> tuple[str, bytes]:
+        """The id and the key of backups: the current one to write, the named one to read."""
+        return key_id or self.current, self.derive("backup", key_id)
+
     def lookup_key(self, purpose: str) -> bytes:
         """The key of a keyed hash: always from the oldest master, since stored hashes must stay findable."""
         return _derive(self.masters[0][1], purpose)

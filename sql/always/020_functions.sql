@@ -1,4 +1,5 @@
 -- Partitions are made by their owner; the worker may ask for it daily without any right of its own to change the schema.
+-- A partition is reached through its parent alone, except by the backup, which reads each by itself.
 CREATE OR REPLACE FUNCTION jobs.ensure_partitions(from_month date, months int) RETURNS int
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6,6 +7,7 @@ DECLARE
     month date;
     part text;
     made int := 0;
+    prefix text := (SELECT value FROM masterdata.installation WHERE key = 'role_prefix');
 BEGIN
     IF months NOT BETWEEN 1 AND 36 THEN
         RAISE EXCEPTION 'months must be between 1 and 36';
@@ -14,6 +16,8 @@ BEGIN
         IF to_regclass(parent || '_default') IS NULL THEN
             EXECUTE format('CREATE TABLE %s_default PARTITION OF %s DEFAULT', parent, parent);
             EXECUTE format('ALTER TABLE %s_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', parent);
+            EXECUTE format('CREATE POLICY backup ON %s_default FOR SELECT TO %I USING (true)', parent, prefix || '_backup');
+            EXECUTE format('GRANT SELECT ON %s_default TO %I', parent, prefix || '_backup');
             made := made + 1;
         END IF;
         FOR i IN 0 .. months - 1 LOOP
@@ -23,6 +27,8 @@ BEGIN
                 EXECUTE format('CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (%L) TO (%L)',
                                part, parent, month || ' 00:00+00', (month + interval '1 month')::date || ' 00:00+00');
                 EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+                EXECUTE format('CREATE POLICY backup ON %s FOR SELECT TO %I USING (true)', part, prefix || '_backup');
+                EXECUTE format('GRANT SELECT ON %s TO %I', part, prefix || '_backup');
                 made := made + 1;
             END IF;
         END LOOP;

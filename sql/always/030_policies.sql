@@ -23,6 +23,21 @@ BEGIN
     END LOOP;
 END $$;
 
+-- The backup reads every partition by itself; nobody else may.
+DO $$
+DECLARE
+    part text;
+BEGIN
+    FOR part IN
+        SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relispartition AND c.relkind = 'r' AND n.nspname IN ('sdcrs', 'packet', 'audit')
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+        EXECUTE format('DROP POLICY IF EXISTS backup ON %s', part);
+        EXECUTE format('CREATE POLICY backup ON %s FOR SELECT TO {{prefix}}_backup USING (true)', part);
+    END LOOP;
+END $$;
+
 -- The public page sees the one report whose tracking id or token it names, and of that nothing personal.
 CREATE POLICY public ON sdcrs.report FOR SELECT TO {{prefix}}_public
     USING (tracking_id = current_setting('app.tracking', true) OR tracking_token = current_setting('app.tracking', true));

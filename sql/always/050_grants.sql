@@ -14,6 +14,7 @@ BEGIN
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', s);
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO {{prefix}}_worker, {{prefix}}_backup', s);
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO {{prefix}}_backup', s);
+        EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %I TO {{prefix}}_backup', s);
         IF s <> 'sandbox' THEN
             EXECUTE format('GRANT USAGE ON SCHEMA %I TO {{prefix}}_app', s);
         END IF;
