@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import REGISTRY
+from pipeline.packets.document import text as packets
 
 HERE = Path(__file__).resolve().parent
 
@@ -31,6 +32,7 @@ def errors() -> str:
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "errors.md": errors,
+    "packets.md": packets,
 }
 
 

@@ -126,8 +126,8 @@ def for_template(template_id: str) -> Packet:
 
 
 def for_room(room: Room) -> tuple[Packet, ...]:
-    """The packets whose headers a room writes itself."""
-    return tuple(packet for packet in catalogue().packets.values() if packet.room == room)
+    """The packets whose headers a room writes itself each time; edge cases (`reason`) come by `for_reason` besides."""
+    return tuple(packet for packet in catalogue().packets.values() if packet.room == room and packet.reason is None)
 
 
 def for_reason(reason: str) -> Packet | None:

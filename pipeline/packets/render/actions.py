@@ -145,8 +145,8 @@ def _payout(facts: RecordedFacts) -> Part:
         details |= {"beneficiaryVpa": vpa, "retryCount": retries, "maxRetries": MAX_RETRIES, "lastRetryAt": at}
     elif action == "MANUAL_RESOLVE":
         details |= {
-            "manualPaymentReference": payout.get("manual_reference"),
-            "manualPaymentMethod": payout.get("method"),
+            "manualPaymentReference": facts.at_change("manualPaymentReference") or payout.get("manual_reference"),
+            "manualPaymentMethod": facts.at_change("manualPaymentMethod") or payout.get("method"),
             "approvalStatus": approval_status(payout),
         }
     else:

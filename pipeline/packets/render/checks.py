@@ -17,11 +17,11 @@ Part = dict[str, Any]
 def gps_check(facts: RecordedFacts) -> Part:
     """03/02: place in the photo against place of the phone, in metres."""
     check, report = _check(facts, "GPS_LOCATION"), facts.report
-    details = check.get("details") or {}
+    photo = _dog_photo(facts)
     device = point(report.get("gps_latitude"), report.get("gps_longitude"))
     return {
         "gpsValidation": {
-            "photoExifGps": point(details.get("exif_latitude"), details.get("exif_longitude")),
+            "photoExifGps": point(photo.get("exif_latitude"), photo.get("exif_longitude")),
             "deviceGps": device and {**device, "accuracy": report.get("gps_accuracy_m")},
             "calculation": {
                 "distanceMeters": check.get("measured"),
@@ -41,7 +41,7 @@ def timestamp_check(facts: RecordedFacts) -> Part:
     """03/03: age of the photo when the report came."""
     check = _check(facts, "TIMESTAMP_FRESHNESS")
     measured, limit = check.get("measured"), check.get("limit_value")
-    photo = next((row for row in facts.evidence if row.get("evidence_type") == "DOG_PHOTO"), {})
+    photo = _dog_photo(facts)
     return {
         "timestampValidation": {
             "photoCaptureTime": ms(photo.get("captured_at")),
@@ -70,7 +70,7 @@ def boundary_check(facts: RecordedFacts) -> Part:
         "locality": report.get("locality"),
         "ward_code": report.get("ward_code"),
         "ward": report.get("ward"),
-        "nearest_tenant": details.get("nearest_tenant"),
+        "nearest_tenant": details.get("nearestTenant"),
         "distance_km": check.get("measured"),
     }
     return {"request": {"tenantId": facts.tenant_id, **place}, "response": {"boundary": boundary_answer(row)}, "result": _verdict(check)}
@@ -94,21 +94,25 @@ def duplicate_check(facts: RecordedFacts) -> Part:
     """03/05: the photo against the tenant's photos of the last 30 days."""
     check = _check(facts, "DUPLICATE_IMAGE")
     details = check.get("details") or {}
-    passed = check.get("passed")
-    photo = next((row for row in facts.evidence if row.get("evidence_type") == "DOG_PHOTO"), {})
+    found = details.get("duplicateFound")
+    compared = []
+    if found:
+        original = {"reportId": details.get("duplicateReportId"), "reportNumber": details.get("duplicateReportNumber")}
+        compared = [{**original, "similarity": check.get("measured"), "isDuplicate": True}]
+    photo = _dog_photo(facts)
     return {
         "request": {"tenantId": facts.tenant_id, "evidenceType": "DOG_PHOTO", "days": SPAN_DAYS},
         "response": {
             "currentImageHash": hash_text(photo),
             "algorithm": "pHash",
             "similarityThreshold": check.get("limit_value", SIMILARITY),
-            "comparedHashes": list(details.get("compared", ())),
+            "comparedHashes": compared,
         },
         "result": {
             **_verdict(check),
-            "duplicateFound": None if passed is None else not passed,
+            "duplicateFound": found,
             "highestSimilarity": check.get("measured"),
-            "duplicateReportNumber": details.get("duplicate_report_number"),
+            "duplicateReportNumber": details.get("duplicateReportNumber"),
         },
     }
 
@@ -148,7 +152,7 @@ def fraud_request(facts: RecordedFacts) -> Part:
 def fraud_response(facts: RecordedFacts) -> Part:
     """03/07: score, level and each rule; only reviewers see what the rules found, or the rules could be played."""
     report, fraud = facts.report, facts.fraud
-    rules: Sequence[Row] = fraud.get("rules", ()) if not facts.hides_reporter and facts.view.name == "REVIEW" else ()
+    rules: Sequence[Row] = fraud.get("rules", ()) if facts.reviews else ()
     inner = [_rule(row) for row in rules if row.get("condition_type") != "EXTERNAL_VALIDATOR"]
     outer = [_rule(row) for row in rules if row.get("condition_type") == "EXTERNAL_VALIDATOR"]
     custom = [row for row in inner if row["conditionType"] == "CUSTOM"]
@@ -156,9 +160,9 @@ def fraud_response(facts: RecordedFacts) -> Part:
         "response": {
             "referenceId": text(report.get("id")),
             "moduleCode": "SDCRS",
-            "totalScore": report.get("fraud_score"),
-            "riskLevel": report.get("risk_level"),
-            "recommendation": report.get("recommendation"),
+            "totalScore": report.get("fraud_score") if facts.reviews else None,
+            "riskLevel": report.get("risk_level") if facts.reviews else None,
+            "recommendation": report.get("recommendation") if facts.reviews else None,
             "evaluatedAt": ms(fraud.get("evaluated_at") or report.get("validated_at")),
             "ruleResults": inner,
             "externalResults": outer,
@@ -182,11 +186,15 @@ def validation_result(facts: RecordedFacts) -> Part:
         "reportNumber": report.get("report_number"),
         "overallResult": "PASS" if passed else "FAIL",
         "checks": [
-            {"check": row.get("name"), "result": "PASS" if row.get("passed") else "FAIL", "details": row.get("reason")}
+            {
+                "check": row.get("name"),
+                "result": "PASS" if row.get("passed") else "FAIL",
+                "details": row.get("reason") if facts.reviews or row.get("name") != "FRAUD_SCORE" else None,
+            }
             for row in sorted(facts.checks, key=lambda row: row.get("position", 0))
         ],
-        "fraudScore": report.get("fraud_score"),
-        "fraudRiskLevel": report.get("risk_level"),
+        "fraudScore": report.get("fraud_score") if facts.reviews else None,
+        "fraudRiskLevel": report.get("risk_level") if facts.reviews else None,
     }
     states = {"currentState": history.get("from_state"), "action": history.get("action"), "nextState": history.get("to_state")}
     result: Part = {"validationSummary": summary, "workflowTransition": {"body": transition(facts)}, "resultingState": states}
@@ -210,7 +218,7 @@ def rejection_detail(facts: RecordedFacts) -> Part:
         "rejectionRemarks": facts.at_change("rejection_remarks"),
         "payoutEligible": False,
     }
-    if reason == "FRAUD_DETECTED":
+    if reason == "FRAUD_DETECTED" and facts.reviews:
         told["fraudDetails"] = {"score": report.get("fraud_score"), "riskLevel": report.get("risk_level"), "autoRejected": True}
     elif reason == "OUTSIDE_BOUNDARY":
         check = _check(facts, "BOUNDARY_CHECK")
@@ -224,6 +232,10 @@ def rejection_detail(facts: RecordedFacts) -> Part:
 
 def _check(facts: RecordedFacts, name: str) -> Row:
     return next((row for row in facts.checks if row.get("name") == name), {})
+
+
+def _dog_photo(facts: RecordedFacts) -> Row:
+    return next((row for row in facts.evidence if row.get("evidence_type") == "DOG_PHOTO"), {})
 
 
 def _verdict(check: Row) -> Part:

@@ -43,7 +43,8 @@ def response(**content: Any) -> dict[str, Any]:
 
 
 def transition(facts: RecordedFacts) -> dict[str, Any]:
-    """The action as it is put to the workflow."""
+    """The action as it is put to the workflow; the validator's comment names the fraud score, which only reviewers see."""
+    automatic = facts.history.get("action") in {"AUTO_VALIDATE_PASS", "AUTO_VALIDATE_FAIL"}
     return {
         "RequestInfo": request_info(facts, "_transition"),
         "ProcessInstances": [
@@ -53,7 +54,7 @@ def transition(facts: RecordedFacts) -> dict[str, Any]:
                 "businessId": facts.report.get("report_number"),
                 "moduleName": MODULE_NAME,
                 "action": facts.history.get("action"),
-                "comment": facts.history.get("comment"),
+                "comment": facts.history.get("comment") if facts.reviews or not automatic else None,
             }
         ],
     }

@@ -42,7 +42,7 @@ class RecordedFacts:
     """Rows as the database holds them (snake_case columns, aware datetimes, paise), and what the reader may see of persons."""
 
     report: Row = field(default_factory=dict)  # sdcrs.report; `duplicate_of_number` beside it where known
-    evidence: Sequence[Row] = ()  # sdcrs.evidence of the report; `url`: signed, where the reader may open the photo
+    evidence: Sequence[Row] = ()  # sdcrs.evidence; `url`: signed, if the reader may open it; the file's exif_… beside
     history: Row = field(default_factory=dict)  # the row of sdcrs.report_history that the packet belongs to
     timeline: Sequence[Row] = ()  # to_state and occurred_at of every history row, oldest first
     checks: Sequence[Row] = ()  # sdcrs.validation_check
@@ -69,6 +69,11 @@ class RecordedFacts:
     def hides_reporter(self) -> bool:
         """Whether the reader may not know who reported."""
         return self.view in {View.FIELD, View.PUBLIC}
+
+    @property
+    def reviews(self) -> bool:
+        """Whether the reader may know scores and what the rules found; who knew them could play them."""
+        return self.view is View.REVIEW
 
     def person(self, account_id: Any, what: str) -> Any:
         """A field of a person; None when it is not recorded, or is the reporter's and the reader may not know it."""

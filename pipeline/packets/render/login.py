@@ -103,13 +103,13 @@ def login_app_state(facts: RecordedFacts) -> Part:
 
 
 def _account(facts: RecordedFacts) -> Row:
-    account: Row = facts.login.get("account", {})
+    """Who signs in; teachers do so here, so officers and supervisors are not told."""
+    account: Row = {} if facts.hides_reporter else facts.login.get("account", {})
     return account
 
 
 def _person(facts: RecordedFacts, what: str) -> Any:
-    """A field of who signs in; teachers sign in here, so officers and supervisors see none."""
-    return None if facts.hides_reporter else facts.person(_account(facts).get("id"), what)
+    return facts.person(_account(facts).get("id"), what)
 
 
 def _user(facts: RecordedFacts) -> Part:
