@@ -5,6 +5,9 @@ import threading
 from datetime import datetime
 from uuid import UUID
 
+COUNT_BITS = 12
+BORROW_MS = 1000  # four million ids of one millisecond; a clock that was set further back starts anew
+
 _lock = threading.Lock()
 _last = 0
 
@@ -14,8 +17,9 @@ def uuid7(at: datetime) -> UUID:
     global _last
     ms = int(at.timestamp() * 1000)
     with _lock:
-        # 12 bits of rand_a count within the millisecond; overflow borrows from the next one
-        stamp = max(ms << 12 | secrets.randbits(8), _last + 1) if (_last >> 12) == ms else ms << 12 | secrets.randbits(8)
+        # 12 bits count within the millisecond; a bulk that needs more borrows from the milliseconds after it
+        ahead_ms = (_last >> COUNT_BITS) - ms
+        stamp = _last + 1 if 0 <= ahead_ms < BORROW_MS else ms << COUNT_BITS | secrets.randbits(COUNT_BITS - 4)
         _last = stamp
-    value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | secrets.randbits(62)
+    value = (stamp >> COUNT_BITS) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)
