@@ -188,6 +188,24 @@ def test_only_settings_read_our_variables():
     assert found == []
 
 
+def test_the_sandbox_imports_nothing_of_ours():
+    found = []
+    for path in ours("pipeline"):
+        if path.parts[:3] != ("pipeline", "payouts", "sandbox"):
+            continue
+        for node in ast.walk(tree(path)):
+            names = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+            ours_named = [name for name in names if name.split(".")[0] in {"pipeline", "queries", "dashboard"}]
+            found += [f"{path}: {name}" for name in ours_named if not name.startswith("pipeline.payouts.sandbox")]
+    assert found == []
+
+
 def test_every_raised_code_is_registered():
     raised = {
         node.args[0].value
