@@ -108,7 +108,7 @@ CREATE TABLE sandbox.event (
     state           text        NOT NULL CHECK (state IN ('pending', 'delivered', 'dropped', 'silent')),
     attempts        int         NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL,
-    not_before      timestamptz NOT NULL,  -- a late webhook waits until then, whatever is forced
+    not_before      timestamptz, -- a late webhook waits until then, whatever is forced
     last_result     text,        -- HTTP status or the kind of failure of the last attempt
     created_at      timestamptz NOT NULL,
     delivered_at    timestamptz,

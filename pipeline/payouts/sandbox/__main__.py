@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -76,6 +77,8 @@ def main() -> int:
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # the server catches them, ends, and raises them again: that is not to kill us
     host, port = listener.getsockname()[:2]
     sys.stdout.write(f"sandbox: listening on http://{host}:{port} (no money moves here)\n")
     sys.stdout.flush()

@@ -110,21 +110,24 @@ def _lines(conn: Connection, box: Box, moves: Sequence[Move], after: Sequence[di
         if debit > balance:
             raise NotEnoughError(row["id"], debit - balance)
         balance -= debit
-        lines.append(
-            {
-                "id": new_id("txn"),
-                "account_number": row["account_number"],
-                "credit_paise": max(-debit, 0),
-                "debit_paise": max(debit, 0),
-                "balance_paise": balance,
-                "source_kind": "payout" if debit > 0 else "reversal",
-                "source_id": row["id"] if debit > 0 else new_id("rvrsl"),
-                "payout_id": row["id"],
-                "created_at": now,
-            }
-        )
+        lines.append(line("payout" if debit > 0 else "reversal", row, debit, balance, now))
     set_balance(conn, box, balance)
     return lines
+
+
+def line(kind: str, payout: dict[str, Any], debit_paise: int, balance_paise: int, now: datetime) -> dict[str, Any]:
+    """A statement line of a payout; a negative debit is a credit."""
+    return {
+        "id": new_id("txn"),
+        "account_number": payout["account_number"],
+        "credit_paise": max(-debit_paise, 0),
+        "debit_paise": max(debit_paise, 0),
+        "balance_paise": balance_paise,
+        "source_kind": kind,
+        "source_id": payout["id"] if kind == "payout" else new_id("rvrsl"),
+        "payout_id": payout["id"],
+        "created_at": now,
+    }
 
 
 def _notices(box: Box, moves: Sequence[Move], after: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -> Iterable[Notice]:
@@ -133,14 +136,14 @@ def _notices(box: Box, moves: Sequence[Move], after: Sequence[dict[str, Any]], l
         name = "payout.updated" if row["status"] == old else NAMES[row["status"]]
         yield Notice(name, row["id"], old, row["status"], "payout", shapes.payout(row))
     by_id = {row["id"]: row for row in after}
-    for line in lines:
-        yield from line_notice(box, line, by_id[line["payout_id"]])
+    for entry in lines:
+        yield from line_notice(box, entry, by_id[entry["payout_id"]])
 
 
-def line_notice(box: Box, line: dict[str, Any], payout: dict[str, Any] | None) -> Iterable[Notice]:
+def line_notice(box: Box, entry: dict[str, Any], payout: dict[str, Any] | None) -> Iterable[Notice]:
     """The event of a statement line, for the few who subscribe to it."""
     if "transaction.created" in box.switches.events:
-        yield Notice("transaction.created", line["id"], None, "created", "transaction", shapes.transaction(line, payout))
+        yield Notice("transaction.created", entry["id"], None, "created", "transaction", shapes.transaction(entry, payout))
 
 
 def lock_account(conn: Connection, box: Box) -> int:
@@ -165,7 +168,7 @@ def fund(conn: Connection, box: Box, change_paise: int, now: datetime) -> int:
     if balance < 0:
         raise NotEnoughError(box.config.account_number, -balance)
     if change_paise:
-        line = {
+        entry = {
             "id": new_id("txn"),
             "account_number": box.config.account_number,
             "credit_paise": max(change_paise, 0),
@@ -177,6 +180,6 @@ def fund(conn: Connection, box: Box, change_paise: int, now: datetime) -> int:
             "created_at": now,
         }
         set_balance(conn, box, balance)
-        conn.execute(INSERT_LINES, line)
-        write(conn, box, line_notice(box, line, None), now)
+        conn.execute(INSERT_LINES, entry)
+        write(conn, box, line_notice(box, entry, None), now)
     return balance

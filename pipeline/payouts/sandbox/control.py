@@ -77,7 +77,7 @@ def _health(call: Call) -> Body:
 
 
 def _status(call: Call) -> Body:
-    with call.box.engine.connect() as conn:
+    with call.box.reader.connect() as conn:
         balance = conn.execute(
             text("SELECT balance_paise FROM sandbox.account WHERE account_number = :number"), {"number": call.box.config.account_number}
         ).scalar_one()
@@ -125,7 +125,7 @@ AUDIT = text(
 
 
 def _audit(call: Call) -> Body:
-    with call.box.engine.connect() as conn:
+    with call.box.reader.connect() as conn:
         return dict(conn.execute(AUDIT).mappings().one())
 
 
@@ -149,7 +149,7 @@ def _journal(call: Call) -> Body:
     limit, after = int(call.body.get("limit", JOURNAL_DEFAULT)), int(call.body.get("after", 0))
     if not 1 <= limit <= JOURNAL_MAX:
         raise MisuseError(f"limit must be from 1 to {JOURNAL_MAX}")
-    with call.box.engine.connect() as conn:
+    with call.box.reader.connect() as conn:
         statement = text(f"{JOURNALS[call.rest]} WHERE p.seq > :after ORDER BY p.seq LIMIT :limit")
         rows = conn.execute(statement, {"after": after, "limit": limit})
         items = [{name: _shown(value) for name, value in row.items()} for row in rows.mappings()]
@@ -210,7 +210,7 @@ def _clear_faults(call: Call) -> Body:
 
 
 def _reload_faults(box: Box) -> None:
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         box.faults.load(conn)
 
 
@@ -238,7 +238,7 @@ def _balance(call: Call) -> Body:
 def _after_money(box: Box) -> Body:
     """Let the queue drain, and say what is left."""
     drained = life.drain(box)
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         statement = text("SELECT balance_paise FROM sandbox.account WHERE account_number = :number")
         return {"balance_paise": conn.execute(statement, {"number": box.config.account_number}).scalar_one(), "drained": drained}
 
@@ -273,7 +273,7 @@ def _redeliver(call: Call) -> Body:
     with call.box.engine.begin() as conn:
         again = conn.execute(
             text(
-                "UPDATE sandbox.event SET state = 'pending', next_attempt_at = :now, not_before = :now WHERE body IS NOT NULL "
+                "UPDATE sandbox.event SET state = 'pending', next_attempt_at = :now, not_before = NULL WHERE body IS NOT NULL "
                 "AND (CAST(:event_id AS text) IS NULL OR id = :event_id) AND (CAST(:payout_id AS text) IS NULL OR subject_id = :payout_id)"
             ),
             {"now": now, "event_id": call.body.get("event_id"), "payout_id": call.body.get("payout_id")},
@@ -290,7 +290,7 @@ def _settle(call: Call) -> Body:
     done: Counter[str] = Counter()
     deadline = time.monotonic() + SETTLE_LONGEST_S
     in_time = True
-    while in_time:
+    while in_time and not call.box.stopping.is_set():
         lived = life.advance(call.box, everything=everything, late=late)
         sent = call.courier.deliver(forced=True, late=late)
         done.update(lived)

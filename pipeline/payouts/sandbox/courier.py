@@ -44,7 +44,7 @@ class Outcome:
     state: str
     result: str
     next_attempt_at: datetime
-    not_before: datetime
+    not_before: datetime | None
 
 
 class Courier:
@@ -173,8 +173,8 @@ class Courier:
 
 CLAIM = text(
     "UPDATE sandbox.event AS e SET attempts = e.attempts + 1, next_attempt_at = :lease "
-    "FROM (SELECT seq FROM sandbox.event WHERE state = 'pending' AND seq > :after AND next_attempt_at <= :due AND not_before <= :ripe "
-    "ORDER BY seq LIMIT :count FOR NO KEY UPDATE SKIP LOCKED) AS due "
+    "FROM (SELECT seq FROM sandbox.event WHERE state = 'pending' AND seq > :after AND next_attempt_at <= :due "
+    "AND (not_before IS NULL OR not_before <= :ripe) ORDER BY seq LIMIT :count FOR NO KEY UPDATE SKIP LOCKED) AS due "
     "WHERE e.seq = due.seq RETURNING e.seq, e.id, e.subject_id, e.body, e.signature, e.attempts, e.created_at, e.not_before"
 )
 
@@ -188,7 +188,7 @@ NOTE = text(
 
 def next_attempt(box: Box) -> datetime | None:
     """When the next event is to be tried; None when the outbox is empty."""
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         return conn.execute(text("SELECT min(greatest(next_attempt_at, not_before)) FROM sandbox.event WHERE state = 'pending'")).scalar()
 
 
@@ -213,6 +213,6 @@ def run(box: Box, courier: Courier, report: Callable[[str, Exception], None]) ->
 
 def pending(box: Box) -> dict[str, int]:
     """How many events are in which state."""
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         rows = conn.execute(text("SELECT state, count(*) FROM sandbox.event GROUP BY state")).all()
     return {"pending": 0, "delivered": 0, "dropped": 0, "silent": 0, **{row[0]: row[1] for row in rows}}

@@ -82,9 +82,8 @@ def _state(box: Box, name: str) -> str:
 COLUMNS = ("id", "name", "subject_id", "old_status", "new_status", "body", "signature", "state")
 
 WRITE = text(
-    "INSERT INTO sandbox.event "
-    "(id, name, subject_id, old_status, new_status, body, signature, state, next_attempt_at, not_before, created_at) "
-    "SELECT e.id, e.name, e.subject_id, e.old_status, e.new_status, e.body, e.signature, e.state, :now, :now, :now "
+    "INSERT INTO sandbox.event (id, name, subject_id, old_status, new_status, body, signature, state, next_attempt_at, created_at) "
+    "SELECT e.id, e.name, e.subject_id, e.old_status, e.new_status, e.body, e.signature, e.state, :now, :now "
     "FROM unnest(CAST(:id AS text[]), CAST(:name AS text[]), CAST(:subject_id AS text[]), CAST(:old_status AS text[]), "
     "CAST(:new_status AS text[]), CAST(:body AS text[]), CAST(:signature AS text[]), CAST(:state AS text[])) "
     "WITH ORDINALITY AS e (id, name, subject_id, old_status, new_status, body, signature, state, nr) ORDER BY e.nr"

@@ -48,7 +48,7 @@ def _step(box: Box, everything: bool) -> int:
     """Payouts take the next step of their script; each at most one."""
     moved = 0
     due = FOREVER if everything else box.now()
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         waiting = conn.execute(DUE, {"due": due, "count": PASS}).scalars().all()
     for first in range(0, len(waiting), BATCH):
         with box.engine.begin() as conn:
@@ -87,7 +87,7 @@ def drain(box: Box) -> int:
 def _drain(box: Box) -> int:
     """First in, first out, skipping what the balance does not reach for."""
     drained = 0
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         balance, smallest = _queue(conn, box)
     while smallest is not None and smallest <= balance:
         with box.engine.begin() as conn:
@@ -188,7 +188,7 @@ def delay_commit(box: Box, request: Request, seconds: float) -> None:
 
 def _commit_late(box: Box, late: bool) -> int:
     """Carry out requests whose reply was lost. Each twice at worst, and the key makes that harmless."""
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         rows = conn.execute(
             text(
                 "SELECT seq, idempotency_key, body FROM sandbox.delayed_request WHERE done_at IS NULL AND due_at <= :due "
@@ -211,7 +211,7 @@ def _commit_late(box: Box, late: bool) -> int:
 
 def next_due(box: Box) -> datetime | None:
     """When something happens by itself next; None when all waits for people, money or nothing."""
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         return conn.execute(
             text(
                 "SELECT least((SELECT min(due_at) FROM sandbox.payout WHERE due_at IS NOT NULL), "

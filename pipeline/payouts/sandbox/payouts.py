@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from pipeline.payouts.sandbox import books, outcomes, refusals, rules, shapes
 from pipeline.payouts.sandbox.box import Box
-from pipeline.payouts.sandbox.events import NAMES, Notice, write
+from pipeline.payouts.sandbox.events import NAMES, Notice, row_of, write
 from pipeline.payouts.sandbox.ids import new_id
 from pipeline.payouts.sandbox.outcomes import next_step, script_of
 from pipeline.payouts.sandbox.refusals import RefusedError
@@ -30,11 +30,18 @@ DEBIT = text(
     "WHERE account_number = :number AND balance_paise >= :debit RETURNING balance_paise"
 )
 
-INSERT = text(
-    "INSERT INTO sandbox.payout (id, account_number, fund_account_id, amount_paise, fees_paise, tax_paise, mode, purpose, reference_id, "
-    "narration, notes, status, reason, held_paise, script, step, due_at, first_reply, created_at, changed_at) "
-    "VALUES (:id, :account_number, :fund_account_id, :amount_paise, :fees_paise, :tax_paise, :mode, :purpose, :reference_id, "
-    ":narration, CAST(:notes_json AS jsonb), :status, :reason, :held_paise, :script, 0, :due_at, :first_reply, :created_at, :created_at)"
+# Payout, statement line (when it was debited) and event in one round trip: the account row is held meanwhile.
+RECORD = text(
+    "WITH made AS (INSERT INTO sandbox.payout (id, account_number, fund_account_id, amount_paise, fees_paise, tax_paise, mode, purpose, "
+    "reference_id, narration, notes, status, reason, held_paise, script, step, due_at, first_reply, created_at, changed_at) "
+    "VALUES (:id, :account_number, :fund_account_id, :amount_paise, :fees_paise, :tax_paise, :mode, :purpose, "
+    ":reference_id, :narration, CAST(:notes_json AS jsonb), :status, :reason, :held_paise, :script, 0, :due_at, :first_reply, :now, "
+    ":now)), "
+    "line AS (INSERT INTO sandbox.transaction (id, account_number, credit_paise, debit_paise, balance_paise, source_kind, source_id, "
+    "payout_id, created_at) SELECT :line_id, :account_number, 0, :held_paise, :balance_paise, 'payout', :id, :id, :now "
+    "WHERE CAST(:balance_paise AS bigint) IS NOT NULL) "
+    "INSERT INTO sandbox.event (id, name, subject_id, new_status, body, signature, state, next_attempt_at, created_at) "
+    "VALUES (:event_id, :event_name, :id, :status, :event_body, :event_signature, :event_state, :now, :now)"
 )
 
 
@@ -122,30 +129,20 @@ def _new_row(conn: Connection, box: Box, payout_id: str, body: dict[str, Any], f
         row.update(status="failed", reason="insufficient_funds", held_paise=0, due_at=None)
     else:
         raise RefusedError(refusals.LOW_BALANCE, reason="insufficient_funds", field="amount")
-    row["first_reply"] = shapes.encode(shapes.payout(row)).decode()
-    conn.execute(INSERT, row)
     _record(conn, box, row, balance, now)
     return row
 
 
 def _record(conn: Connection, box: Box, row: dict[str, Any], balance: int | None, now: datetime) -> None:
-    """The statement line of a debited payout, and the events."""
-    notices = [Notice(NAMES[row["status"]], row["id"], None, row["status"], "payout", shapes.payout(row))]
+    """Write the payout with its statement line (`balance` None: it was not debited) and its events."""
+    entity = shapes.payout(row)
+    row["first_reply"] = shapes.encode(entity).decode()
+    event = row_of(box, Notice(NAMES[row["status"]], row["id"], None, row["status"], "payout", entity), now)
+    line = books.line("payout", row, row["held_paise"], balance or 0, now)
+    values = {f"event_{name}": event[name] for name in ("id", "name", "body", "signature", "state")}
+    conn.execute(RECORD, {**row, **values, "line_id": line["id"], "balance_paise": balance, "now": now})
     if balance is not None:
-        line = {
-            "id": new_id("txn"),
-            "account_number": row["account_number"],
-            "credit_paise": 0,
-            "debit_paise": row["held_paise"],
-            "balance_paise": balance,
-            "source_kind": "payout",
-            "source_id": row["id"],
-            "payout_id": row["id"],
-            "created_at": now,
-        }
-        conn.execute(books.INSERT_LINES, line)
-        notices.extend(books.line_notice(box, line, row))
-    write(conn, box, notices, now)
+        write(conn, box, books.line_notice(box, line, row), now)
 
 
 def first_due(box: Box, script: str, now: datetime) -> datetime | None:
@@ -179,7 +176,7 @@ def _by_id(conn: Connection, payout_id: str) -> RowMapping:
 def get(box: Box, request: Request) -> Reply:
     """One payout as it is now."""
     payout_id = rules.check_id("pout", request.path["id"])
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         row = _by_id(conn, payout_id)
         return ok(_expanded(conn, [row], request.expand)[0])
 
@@ -209,7 +206,7 @@ def listed(box: Box, request: Request) -> Reply:
         values["until"] = page.created_to
     tail = "ORDER BY p.seq DESC LIMIT :count OFFSET :skip"
     statement = f"SELECT p.* FROM sandbox.payout AS p WHERE {' AND '.join(where)} {tail}"  # noqa: S608
-    with box.engine.connect() as conn:
+    with box.reader.connect() as conn:
         rows = conn.execute(text(statement), values).mappings().all()
         return ok(shapes.collection(_expanded(conn, rows, request.expand)))
 
