@@ -103,12 +103,19 @@ class Intake:
         self._numbering = Numbering(rt.database, rt.keyring)
 
     def create(
-        self, caller: Caller, tenant_id: str, parse: Callable[[], list[Submission]], key: RequestKey | None, now: datetime
+        self,
+        caller: Caller,
+        tenant_id: str,
+        parse: Callable[[], list[Submission]],
+        key: RequestKey | None,
+        now: datetime,
+        read: Callable[[Connection, list[UUID]], None] | None = None,
     ) -> tuple[list[UUID], bool]:
         """Create the reports of one request; returns their ids and whether an earlier request had created them.
 
-        Checks standing, then the daily limit, then the body: `parse` is called only after the first two. Raises what
-        they raise, and SDCRS_FORBIDDEN, SDCRS_TENANT_OUT_OF_SCOPE, SDCRS_EVIDENCE_MISSING, SDCRS_UNKNOWN_FILE,
+        Checks standing, then the daily limit, then the body: `parse` is called only after the first two. `read` is called
+        with the ids before the commit, for an answer that needs no transaction of its own. Raises what they raise, and
+        SDCRS_FORBIDDEN, SDCRS_TENANT_OUT_OF_SCOPE, SDCRS_EVIDENCE_MISSING, SDCRS_UNKNOWN_FILE,
         SDCRS_UNKNOWN_SERVICE_TYPE, SDCRS_IDEMPOTENCY_CONFLICT. Commits.
         """
         if not caller.has("TEACHER"):
@@ -124,12 +131,17 @@ class Intake:
                 if key is not None:
                     earlier = begin_request(conn, key, tenant_id, now, {"ids": [str(report_id)]})
                     if earlier is not None:
-                        return [UUID(i) for i in earlier["ids"]], True
+                        ids = [UUID(i) for i in earlier["ids"]]
+                        if read is not None:
+                            read(conn, ids)
+                        return ids, True
                 check_may_report(conn, md, tenant_id, caller.account_id, now)
                 submissions = parse()
                 if len(submissions) != 1:
                     raise AppError("SDCRS_INVALID_REQUEST", field="DogReports", detail="send exactly one report in a request")
                 insert_reports(conn, md, submissions, names, [report_id])
+                if read is not None:
+                    read(conn, [report_id])
         except IntegrityError as error:
             if is_daily_limit(error):
                 raise limit_error(md, tenant_id, md.payout_config(tenant_id).daily_limit, now) from error
