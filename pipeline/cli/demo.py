@@ -3,8 +3,10 @@
 import argparse
 import sys
 
+from sqlalchemy import text
+
 from pipeline.demo.run import load_demo
-from pipeline.runtime import open_runtime
+from pipeline.runtime import Runtime, open_runtime
 from pipeline.settings import Settings
 
 EXAMPLES = """examples:
@@ -24,6 +26,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         print(line, file=sys.stderr, flush=True)
 
     with open_runtime(settings, say=say) as rt:
+        if args.if_empty and has_accounts(rt):
+            return 0
         summary = load_demo(rt, args.reports, args.seed, say)
     say(str(summary))
     return 0
+
+
+def has_accounts(rt: Runtime) -> bool:
+    """Whether somebody uses this database already."""
+    with rt.database.worker() as conn:
+        return bool(conn.execute(text("SELECT EXISTS (SELECT FROM access.account)")).scalar_one())
