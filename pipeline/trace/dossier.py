@@ -14,6 +14,8 @@ from pipeline.access.caller import Caller
 from pipeline.errors import AppError
 from pipeline.masterdata.master import MasterData
 from pipeline.notifications.follower import message_text
+from pipeline.packets.catalogue import get
+from pipeline.packets.personal import with_personal
 from pipeline.packets.render import render
 from pipeline.packets.render.facts import RecordedFacts, View, view_of
 from pipeline.runtime import Runtime
@@ -76,9 +78,12 @@ class Dossier:
     md: MasterData
 
     def body(self, header: RowMapping) -> tuple[dict[str, Any], bool]:
-        """A packet's body, and whether it was rendered: True when only its header is recorded, False when it was stored."""
-        if header["body"] is not None:
-            return dict(header["body"]), False
+        """A packet's body, and whether it was rendered: True when only its header is recorded, False when it was stored.
+
+        A message is stored as template and params, and is always drawn as its reader got it.
+        """
+        if header["body"] is not None and get(header["packet"]).room != "notifications":
+            return with_personal(dict(header["body"]), self._person), False
         return render(header["packet"], self.facts(header)), True
 
     def facts(self, header: RowMapping) -> RecordedFacts:
@@ -106,6 +111,10 @@ class Dossier:
         recipient = self.persons.get(str(notification["recipient_id"]), {})
         resolved = {"trackingUrl": f"{self.public_url}/track/{self.report['tracking_id']}", "vpa": recipient.get("vpa") or ""}
         return message_text(self.md, notification["template_id"], notification["locale"], notification["params"], resolved)
+
+    def _person(self, person_id: str, field: str) -> str | None:
+        value = self.persons.get(person_id, {}).get(field)
+        return None if value is None else str(value)
 
     def _attempt(self, header: RowMapping) -> Mapping[str, Any]:
         named = [a for a in self.attempts if header["key"] in (a["reference_id"], str(a["id"]), a["provider_payout_id"])]

@@ -16,7 +16,7 @@ from pipeline.fraud.scoring import FraudScore, RuleOutcome, score
 from pipeline.jobs.batch import BatchJob
 from pipeline.jobs.job import NOT_FAILED
 from pipeline.masterdata.master import MasterData
-from pipeline.packets.catalogue import for_room
+from pipeline.packets.catalogue import for_reason, for_room
 from pipeline.packets.log import PacketHeader, write_packets
 from pipeline.reports.workflow import Actor, Item, transition
 from pipeline.runtime import Runtime
@@ -218,6 +218,10 @@ def _rule_row(outcome: RuleOutcome, version: int) -> dict[str, Any]:
 
 
 def _packets(judged: Judged, now: datetime) -> list[PacketHeader]:
+    own = list(for_room("validation"))
+    edge_case = for_reason(judged.failed.rejects_with) if judged.failed is not None else None
+    if edge_case is not None:
+        own.append(edge_case)
     return [
         PacketHeader(
             packet=packet.id,
@@ -231,7 +235,7 @@ def _packets(judged: Judged, now: datetime) -> list[PacketHeader]:
             occurred_at=now,
             key=str(judged.report.id),
         )
-        for packet in for_room("validation")
+        for packet in own
     ]
 
 
