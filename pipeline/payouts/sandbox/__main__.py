@@ -61,8 +61,6 @@ def main() -> int:
         threading.Thread(target=life.ticker, args=(box, report), name="ticker"),
         threading.Thread(target=courier_room.run, args=(box, courier, report), name="courier"),
     ]
-    for thread in threads:
-        thread.start()
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -77,11 +75,23 @@ def main() -> int:
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
     )
+    crashed: list[str] = []
+
+    def crash(fault: threading.ExceptHookArgs) -> None:
+        """A provider without its ticker or courier would look alive and do nothing: rather end, loudly."""
+        where = fault.thread.name if fault.thread else "a thread"
+        log.error("%s failed", where, exc_info=(fault.exc_type, fault.exc_value or fault.exc_type(), fault.exc_traceback))
+        crashed.append(where)
+        server.should_exit = True
+
+    threading.excepthook = crash
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server catches them, ends, and raises them again: that is not to kill us
     host, port = listener.getsockname()[:2]
     sys.stdout.write(f"sandbox: listening on http://{host}:{port} (no money moves here)\n")
     sys.stdout.flush()
+    for thread in threads:
+        thread.start()
     try:
         server.run(sockets=[listener])
     finally:
@@ -91,7 +101,7 @@ def main() -> int:
         app.close()
         courier.close()
         box.engine.dispose()
-    return 0
+    return 1 if crashed else 0
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ def handle(box: Box, courier: Courier, method: str, path: str, query: dict[str, 
         action = ACTIONS.get((method, path)) or ACTIONS.get((method, head + "/"))
         if action is None:
             raise MisuseError(f"{method} {path} does not exist here", 404)
-        return Reply(shapes.encode(action(Call(box, courier, rest, {**query, **rules.parse(raw)}))))
+        body = dict(query) if method == "GET" else rules.parse(raw)  # a link cannot change anything
+        return Reply(shapes.encode(action(Call(box, courier, rest, body))))
     except (MisuseError, RefusedError, ValueError, OverflowError, books.NotEnoughError) as error:
         status = error.status if isinstance(error, MisuseError) else 409 if isinstance(error, books.NotEnoughError) else 400
         return Reply(shapes.encode({"error": str(error)}), status)
@@ -163,24 +164,30 @@ def _shown(value: Any) -> Any:
 
 
 def _settings(call: Call) -> Body:
-    if call.body:
-        with call.box.engine.begin() as conn:
-            call.box.board.change(conn, call.body)
-        call.box.life_bell.ring()
-        call.box.courier_bell.ring()
     return asdict(call.box.switches)
 
 
+def _set_settings(call: Call) -> Body:
+    with call.box.engine.begin() as conn:
+        call.box.board.change(conn, call.body)
+    call.box.life_bell.ring()
+    call.box.courier_bell.ring()
+    return _settings(call)
+
+
 def _clock(call: Call) -> Body:
-    if call.body:
-        if set(call.body) not in ({"offset_seconds"}, {"fixed"}):
-            raise MisuseError("send offset_seconds or fixed")
-        call.box.clock.load(call.body)
-        with call.box.engine.begin() as conn:
-            keep_clock(conn, call.box)
-        call.box.life_bell.ring()
-        call.box.courier_bell.ring()
     return {**call.box.clock.spec(), "now": call.box.now().isoformat()}
+
+
+def _set_clock(call: Call) -> Body:
+    if set(call.body) not in ({"offset_seconds"}, {"fixed"}):
+        raise MisuseError("send offset_seconds or fixed")
+    call.box.clock.load(call.body)
+    with call.box.engine.begin() as conn:
+        keep_clock(conn, call.box)
+    call.box.life_bell.ring()
+    call.box.courier_bell.ring()
+    return _clock(call)
 
 
 def _faults(call: Call) -> Body:
@@ -337,9 +344,9 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "audit"): _audit,
     ("GET", "journal/"): _journal,
     ("GET", "settings"): _settings,
-    ("POST", "settings"): _settings,
+    ("POST", "settings"): _set_settings,
     ("GET", "clock"): _clock,
-    ("POST", "clock"): _clock,
+    ("POST", "clock"): _set_clock,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _set_fault,
     ("DELETE", "faults"): _clear_faults,

@@ -53,7 +53,7 @@ class Courier:
     def __init__(self, box: Box) -> None:
         self._box = box
         self._lock = threading.Lock()
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=HANDS, retries=False, timeout=urllib3.Timeout(TIMEOUT_S))
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=HANDS, retries=False, timeout=urllib3.Timeout(total=TIMEOUT_S))
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="webhook")
 
     def close(self) -> None:

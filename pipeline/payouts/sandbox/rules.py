@@ -263,6 +263,9 @@ def _whole(query: Mapping[str, str], field: str, low: int) -> int | None:
 def page(query: Mapping[str, str], filters: Collection[str]) -> Page:
     """Filters and limits of a list request; unknown parameters are refused."""
     only(query, {*filters, "count", "skip", "from", "to", "expand[]"})
+    for name, value in query.items():
+        if "\x00" in value:  # text that no row can hold
+            raise RefusedError(f"The {name} format is invalid.", field=name)
     count = _whole(query, "count", 1) or COUNT_DEFAULT
     skip = _whole(query, "skip", 0) or 0
     if count > COUNT_MAX:
@@ -271,7 +274,7 @@ def page(query: Mapping[str, str], filters: Collection[str]) -> Page:
     if query.get("status") and query["status"] not in STATUSES:
         raise RefusedError("The selected status is invalid.", field="status")
     return Page(
-        filters={name: query[name] for name in filters if query.get(name) and "\x00" not in query[name]},
+        filters={name: query[name] for name in filters if query.get(name)},
         count=count,
         skip=skip,
         created_from=None if since is None else datetime.fromtimestamp(since, UTC),

@@ -91,9 +91,10 @@ class SwitchBoard:
         self._lock = threading.Lock()
 
     def load(self, conn: Connection) -> None:
-        """Take what was stored. A value that this version no longer understands raises ValueError."""
-        stored = conn.execute(text("SELECT value FROM sandbox.setting WHERE name = 'switches'")).scalar()
-        self.current = changed(Switches(), stored or {})
+        """Take what was stored, but for switches that this version has no more. Raises ValueError for a value it does not understand."""
+        stored = conn.execute(text("SELECT value FROM sandbox.setting WHERE name = 'switches'")).scalar() or {}
+        known = {one.name for one in fields(Switches)}
+        self.current = changed(Switches(), {name: value for name, value in stored.items() if name in known})
 
     def change(self, conn: Connection, values: dict[str, Any]) -> Switches:
         """Replace some switches and store them all. The caller commits."""

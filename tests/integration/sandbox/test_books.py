@@ -35,6 +35,7 @@ def test_lists_page_through_more_than_a_hundred_without_gap_or_repeat(sandbox: S
         (f"?account_number={DEFAULT_ACCOUNT_NUMBER}&count=ten", "The count must be an integer"),
         (f"?account_number={DEFAULT_ACCOUNT_NUMBER}&count=0", "The count must be at least 1."),
         (f"?account_number={DEFAULT_ACCOUNT_NUMBER}&status=paid", "The selected status is invalid."),
+        (f"?account_number={DEFAULT_ACCOUNT_NUMBER}&reference_id=%00", "The reference_id format is invalid."),
         (f"?account_number={DEFAULT_ACCOUNT_NUMBER}&colour=red", "colour is/are not required and should not be sent"),
     ],
 )

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 import razorpay
 
 from pipeline.payouts.sandbox.config import DEFAULT_KEY_ID, DEFAULT_KEY_SECRET
-from tests.integration.sandbox.client import AUTH, LIST, OPENING, ROOT, Hook, Sandbox, wish
+from tests.integration.sandbox.client import AUTH, LIST, OPENING, ROOT, Hook, Sandbox, wait_until, wish
 
 # Faults ---------------------------------------------------------------------------------------------------------------
 
@@ -205,9 +206,32 @@ def test_it_imports_nothing_of_ours() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_database_that_goes_away_is_a_500_that_the_same_key_heals(sandbox: Sandbox, urls: Any, hook: Hook) -> None:
+    account = sandbox.fund_account()
+    sandbox.control("settings", {"delay_seconds": 0, "webhooks": "auto"})
+    everyone = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sdcrs-sandbox' AND datname = current_database()"
+    )
+    with psycopg.connect(urls.app.replace("postgresql+psycopg:", "postgresql:"), autocommit=True) as conn:
+        seen = Counter[int]()
+        for number in range(60):
+            if number % 20 == 10:
+                conn.execute(everyone)
+            status, answer = sandbox.call("POST", "/v1/payouts", wish(account, 100), f"outage-{number}")
+            seen[status] += 1
+            if status != 200:
+                assert (status, answer["error"]["code"]) == (500, "SERVER_ERROR")
+            assert sandbox.pay(account, 100, key=f"outage-{number}")["amount"] == 100
+    assert seen[200] >= 50
+    wait_until(lambda: hook.events().count("payout.processed") >= 60)
+    assert sandbox.good("GET", LIST + "&count=100")["count"] == 60
+    sandbox.audit()
+
+
 def test_the_control_surface_wants_json_and_says_what_is_wrong(sandbox: Sandbox) -> None:
     assert sandbox.raw("POST", "/_sandbox/reset", b"", {})[0] == 415
     assert sandbox.call("GET", "/_sandbox/nothing")[0] == 404
+    assert sandbox.good("GET", "/_sandbox/settings?life=manual")["life"] == "auto"  # a link changes nothing
     for path, body in (
         ("settings", {"colour": 1}),
         ("settings", {"life": "slow"}),
