@@ -45,10 +45,10 @@ _CHECKS = text("""
     INSERT INTO sdcrs.validation_check (report_id, name, tenant_id, position, passed, measured, limit_value, unit, reason, details,
                                         rule_version, checked_at)
     SELECT v.report_id, v.name, v.tenant_id, v.position, v.passed, v.measured, v.limit_value, v.unit, v.reason, v.details,
-           v.rule_version, :now
+           v.rule_version, v.at
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
         AS v(report_id uuid, name text, tenant_id text, position int, passed boolean, measured double precision,
-             limit_value double precision, unit text, reason text, details jsonb, rule_version int)
+             limit_value double precision, unit text, reason text, details jsonb, rule_version int, at timestamptz)
     ON CONFLICT (report_id, name) DO UPDATE
     SET passed = excluded.passed, measured = excluded.measured, reason = excluded.reason, details = excluded.details,
         rule_version = excluded.rule_version, checked_at = excluded.checked_at
@@ -57,10 +57,10 @@ _RULES = text("""
     INSERT INTO fraud.rule_result (report_id, rule_id, tenant_id, rule_code, category, condition_type, outcome, score, weight, message,
                                    details, rules_version, evaluated_at)
     SELECT v.report_id, v.rule_id, v.tenant_id, v.rule_code, v.category, v.condition_type, v.outcome, v.score, v.weight, v.message,
-           v.details, v.rules_version, :now
+           v.details, v.rules_version, v.at
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
         AS v(report_id uuid, rule_id text, tenant_id text, rule_code text, category text, condition_type text, outcome text, score int,
-             weight int, message text, details jsonb, rules_version int)
+             weight int, message text, details jsonb, rules_version int, at timestamptz)
     ON CONFLICT (report_id, rule_id) DO NOTHING
 """)
 
@@ -73,6 +73,7 @@ class Judged:
     checks: tuple[Check, ...]
     outcomes: tuple[RuleOutcome, ...]
     fraud: FraudScore
+    at: datetime  # when it was judged
 
     @property
     def failed(self) -> Check | None:
@@ -95,8 +96,13 @@ def claim(conn: Connection, now: datetime, limit: int, only: Sequence[UUID] | No
     return list(conn.execute(_CLAIM, params).scalars())
 
 
-def validate(conn: Connection, md: MasterData, ids: Sequence[UUID], now: datetime) -> list[Judged]:
-    """Judge reports in order of receipt, record the checks and move each to its next state. Does not commit."""
+def validate(
+    conn: Connection, md: MasterData, ids: Sequence[UUID], now: datetime, times: Mapping[UUID, datetime] | None = None
+) -> list[Judged]:
+    """Judge reports in order of receipt, record the checks and move each to its next state. Does not commit.
+
+    `times` says when each was judged, for imports of the past; a report that it does not name was judged `now`.
+    """
     grouped: dict[UUID, list[Row[Any]]] = {}
     for row in conn.execute(_LOAD, {"ids": list(ids)}):
         grouped.setdefault(row.id, []).append(row)
@@ -107,16 +113,16 @@ def validate(conn: Connection, md: MasterData, ids: Sequence[UUID], now: datetim
     for report_id, rows in grouped.items():  # in order of receipt: of two in one batch the earlier is the original
         limit = md.validation_limits(rows[0].tenant_id).duplicate_hash_distance
         alive = [c for c in candidates.get(report_id, []) if c.report_id not in rejected and (c.same_bytes or c.distance <= limit)]
-        one = _judge(md, rows, dogs[report_id], alive)
+        one = _judge(md, rows, dogs[report_id], alive, (times or {}).get(report_id, now))
         if one.failed is not None:
             rejected.add(report_id)
         judged.append(one)
-    _record(conn, md, judged, now)
+    _record(conn, md, judged)
     _move(conn, md, judged, now)
     return judged
 
 
-def _judge(md: MasterData, rows: Sequence[Row[Any]], dog: Row[Any], candidates: Sequence[Candidate]) -> Judged:
+def _judge(md: MasterData, rows: Sequence[Row[Any]], dog: Row[Any], candidates: Sequence[Candidate], at: datetime) -> Judged:
     tenant = md.tenant(dog.tenant_id)
     place = md.locate(dog.tenant_id, dog.latitude, dog.longitude)
     exif = _position(dog.exif_latitude, dog.exif_longitude)
@@ -146,7 +152,7 @@ def _judge(md: MasterData, rows: Sequence[Row[Any]], dog: Row[Any], candidates: 
         ),
         checks.fraud_score(result, config.auto_reject_threshold),
     )
-    return Judged(dog, judged, tuple(outcomes), result)
+    return Judged(dog, judged, tuple(outcomes), result, at)
 
 
 def _probe(md: MasterData, dog: Row[Any]) -> Probe:
@@ -175,16 +181,16 @@ def _position(latitude: float | None, longitude: float | None) -> Position | Non
     return None if latitude is None or longitude is None else Position(latitude, longitude)
 
 
-def _record(conn: Connection, md: MasterData, judged: Sequence[Judged], now: datetime) -> None:
+def _record(conn: Connection, md: MasterData, judged: Sequence[Judged]) -> None:
     check_rows, rule_rows, packets = [], [], []
     for j in judged:
         version = md.version_of("FRAUD-DETECTION", "FraudRules", j.report.tenant_id)
-        common = {"report_id": str(j.report.id), "tenant_id": j.report.tenant_id}
+        common = {"report_id": str(j.report.id), "tenant_id": j.report.tenant_id, "at": j.at.isoformat()}
         check_rows += [{**common, **_check_row(check, position, version)} for position, check in enumerate(j.checks, start=1)]
         rule_rows += [{**common, **_rule_row(outcome, version)} for outcome in j.outcomes]
-        packets += _packets(j, now)
-    conn.execute(_CHECKS, {"rows": json.dumps(check_rows), "now": now})
-    conn.execute(_RULES, {"rows": json.dumps(rule_rows), "now": now})
+        packets += _packets(j)
+    conn.execute(_CHECKS, {"rows": json.dumps(check_rows)})
+    conn.execute(_RULES, {"rows": json.dumps(rule_rows)})
     write_packets(conn, packets)
 
 
@@ -217,7 +223,7 @@ def _rule_row(outcome: RuleOutcome, version: int) -> dict[str, Any]:
     }
 
 
-def _packets(judged: Judged, now: datetime) -> list[PacketHeader]:
+def _packets(judged: Judged) -> list[PacketHeader]:
     own = list(for_room("validation"))
     edge_case = for_reason(judged.failed.rejects_with) if judged.failed is not None else None
     if edge_case is not None:
@@ -232,7 +238,7 @@ def _packets(judged: Judged, now: datetime) -> list[PacketHeader]:
             tenant_id=judged.report.tenant_id,
             subject_kind="REPORT",
             subject_id=judged.report.id,
-            occurred_at=now,
+            occurred_at=judged.at,
             key=str(judged.report.id),
         )
         for packet in own
@@ -243,7 +249,7 @@ def _move(conn: Connection, md: MasterData, judged: Sequence[Judged], now: datet
     passed, failed = [], []
     for j in judged:
         facts: dict[str, Any] = {
-            "validated_at": now,
+            "validated_at": j.at,
             "gps_result": j.checks[0].details["result"],
             "fraud_score": j.fraud.score,
             "risk_level": j.fraud.risk_level,
@@ -251,10 +257,10 @@ def _move(conn: Connection, md: MasterData, judged: Sequence[Judged], now: datet
         }
         score_words = f"Fraud score: {j.fraud.score} ({j.fraud.risk_level})"
         if j.failed is None:
-            passed.append(Item(j.report.id, facts, comment=f"Auto-validation passed. {score_words}"))
+            passed.append(Item(j.report.id, facts, comment=f"Auto-validation passed. {score_words}", at=j.at))
             continue
         facts |= {
-            "rejected_at": now,
+            "rejected_at": j.at,
             "rejected_by": SYSTEM_ID,
             "rejection_reason": j.failed.rejects_with,
             "rejection_remarks": j.failed.reason,
@@ -262,7 +268,7 @@ def _move(conn: Connection, md: MasterData, judged: Sequence[Judged], now: datet
         }
         noted = {"auto_rejected": True} if j.failed.rejects_with == "FRAUD_DETECTED" else {}
         comment = f"Auto-validation failed: {j.failed.rejects_with} - {j.failed.reason}. {score_words}"
-        failed.append(Item(j.report.id, facts, noted=noted, comment=comment))
+        failed.append(Item(j.report.id, facts, noted=noted, comment=comment, at=j.at))
     for action, items in (("AUTO_VALIDATE_PASS", passed), ("AUTO_VALIDATE_FAIL", failed)):
         for outcome in transition(conn, md, action, items, SYSTEM, now):
             if outcome.error is not None:
