@@ -43,7 +43,6 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="sandbox: %(levelname)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # cut answers are meant, not errors
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
     config = config_room.read(sys.argv[1:], os.environ)
     try:
         listener = listen(config.host, config.port)

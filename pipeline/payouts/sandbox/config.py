@@ -4,6 +4,7 @@ Passwords belong in the environment: arguments can be read by every user of the 
 """
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Config:
         parser.error("--database-url or DATABASE_URL is required")
     if not 0 <= given.port <= 65535:
         parser.error(f"--port {given.port} is not between 0 and 65535")
+    if given.webhook_url and not re.fullmatch(r"https?://[^/?#\s]+[^\s#]*", given.webhook_url):
+        parser.error(f"--webhook-url {given.webhook_url} is not an http or https URL")
     if not 1 <= given.threads <= 32:
         parser.error(f"--threads {given.threads} is not between 1 and 32")
     if given.opening_balance_paise < 0:

@@ -1,5 +1,6 @@
 """Delivery of webhooks: at least once, in order per payout where nothing fails, with backoff; given up after a day."""
 
+import http.client
 import threading
 import time
 from collections import Counter
@@ -8,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-import urllib3
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,7 +25,7 @@ TIMEOUT_S = 5.0  # the provider waits five seconds for a 2xx
 LEASE = timedelta(seconds=60)  # a batch of 200 that all time out on 4 hands takes longer: duplicates are allowed, losses are not
 GIVE_UP_AFTER = timedelta(hours=24)
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 3600.0
-TICK_S = 0.02  # a busy courier takes what came in this time together
+TICK_S = 0.05  # a busy courier takes what came in this time together
 ANSWER_MAX_BYTES = 4096  # nobody reads what a receiver says
 
 
@@ -52,13 +53,14 @@ class Courier:
 
     def __init__(self, box: Box) -> None:
         self._box = box
+        self._url = urlsplit(box.config.webhook_url or "")
+        self._path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
         self._lock = threading.Lock()
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=HANDS, retries=False, timeout=urllib3.Timeout(total=TIMEOUT_S))
+        self._line = threading.local()  # one kept connection a hand
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="webhook")
 
     def close(self) -> None:
         self._hands.shutdown(wait=True)
-        self._pool.clear()
 
     def deliver(self, *, forced: bool = False, late: bool = False) -> Counter[str]:
         """Try every event that is due, once; how many ended in which state. Commits in batches.
@@ -66,6 +68,8 @@ class Courier:
         `forced`: also those that wait for a retry; `late`: also those that a fault put aside.
         """
         tally: Counter[str] = Counter()
+        if self._box.config.webhook_url is None:
+            return tally
         with self._lock:
             after = 0
             while not self._box.stopping.is_set() or forced:
@@ -102,8 +106,6 @@ class Courier:
         shares: list[list[Post]] = [[] for _ in range(min(HANDS, len(by_subject)))]
         for number, group in enumerate(by_subject.values()):
             shares[number % len(shares)].extend(group)
-        if len(shares) == 1:
-            return self._send_share(shares[0])
         return [outcome for share in self._hands.map(self._send_share, shares) for outcome in share]
 
     def _send_share(self, posts: Sequence[Post]) -> list[Outcome]:
@@ -131,25 +133,44 @@ class Courier:
 
     def _post(self, row: Any) -> str:
         """The HTTP status, or the kind of failure."""
-        url = self._box.config.webhook_url
-        if url is None:
-            return "no webhook URL"
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "sdcrs-sandbox",
             "X-Razorpay-Signature": row.signature,
             "x-razorpay-event-id": row.id,
         }
-        try:
-            answer = self._pool.request("POST", url, body=row.body.encode(), headers=headers, redirect=False, preload_content=False)
+        kept: http.client.HTTPConnection | None = getattr(self._line, "connection", None)
+        self._line.connection = None
+        if kept is not None:
             try:
-                answer.read(ANSWER_MAX_BYTES)
-                answer.drain_conn()
-            finally:
-                answer.release_conn()
-        except urllib3.exceptions.HTTPError as error:
+                return self._over(kept, row.body, headers)
+            except (http.client.RemoteDisconnected, ConnectionError):
+                kept.close()  # the receiver had hung up meanwhile: that is no failure yet
+            except (http.client.HTTPException, OSError) as error:
+                kept.close()
+                return type(error).__name__
+        fresh = self._connection()
+        try:
+            return self._over(fresh, row.body, headers)
+        except (http.client.HTTPException, OSError) as error:
+            fresh.close()
             return type(error).__name__
+
+    def _over(self, connection: http.client.HTTPConnection, body: str, headers: dict[str, str]) -> str:
+        """Post over this connection and keep it if the receiver does."""
+        connection.request("POST", self._path, body.encode(), headers)
+        answer = connection.getresponse()
+        answer.read(ANSWER_MAX_BYTES)
+        if answer.isclosed() and not answer.will_close:
+            self._line.connection = connection
+        else:
+            connection.close()
         return str(answer.status)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        url = self._url
+        make = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+        return make(url.hostname or "", url.port, timeout=TIMEOUT_S)
 
     def _note(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what became of each."""
@@ -197,7 +218,7 @@ def run(box: Box, courier: Courier, report: Callable[[str, Exception], None]) ->
     while not box.stopping.is_set():
         began = time.monotonic()
         try:
-            if box.switches.webhooks == "auto" and box.config.webhook_url is not None:
+            if box.switches.webhooks == "auto":
                 courier.deliver()
             due = next_attempt(box) if box.switches.webhooks == "auto" else None
         except (DBAPIError, PoolTimeout) as error:
