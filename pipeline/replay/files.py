@@ -99,4 +99,3 @@ def walk(value: Any) -> Iterator[tuple[str, Any]]:
             elif isinstance(item, list):
                 below += item
         level = [v for v in below if isinstance(v, dict | list)]
-

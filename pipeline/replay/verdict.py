@@ -1,0 +1,51 @@
+"""What a replayed packet led to: match, a difference under a ruling of the contract, or a difference that is ours to mend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.replay.compare import Difference
+
+Kind = Literal["match", "ruling", "differs", "not ours"]
+
+# Where the contract says something else than the packet: path prefix in the packet -> the ruling. `$` is the whole packet.
+RULINGS: dict[str, dict[str, str]] = {
+    "03/06": {"$": "section 4 and issue B: /fraud/v1 comes with the whole rule set"},
+    "03/07": {"$": "section 4 and issue B: /fraud/v1 comes with the whole rule set"},
+    "06/01": {"DogReports[0].evidence": "section 8: evidence is always the array of 02/08"},
+    "06/02": {
+        "DogReports[0].evidence": "section 8: evidence is always the array of 02/08",
+        "DogReports[0].reporter": "section 1.5: officers get no reporter field and no selfie",
+    },
+    "10/02": {"DogReports[0].evidence": "section 8: evidence is always the array of 02/08"},
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the table."""
+
+    packet: str
+    name: str
+    kind: Kind
+    expected: str
+    got: str
+    differences: tuple[Difference, ...] = ()
+    ruling: str | None = None
+
+
+def judge(packet: str, name: str, expected: str, got: str, differences: Sequence[Difference]) -> Verdict:
+    """Match, or a ruling where every difference stands under one, or a difference."""
+    rulings = RULINGS.get(packet, {})
+    covered = {d: next((text for prefix, text in rulings.items() if prefix == "$" or d.path.startswith(prefix)), None) for d in differences}
+    if not differences:
+        return Verdict(packet, name, "match", expected, got)
+    if all(covered.values()):
+        texts = sorted({text for text in covered.values() if text})
+        return Verdict(packet, name, "ruling", expected, got, tuple(differences), "; ".join(texts))
+    return Verdict(packet, name, "differs", expected, got, tuple(d for d, text in covered.items() if text is None))
+
+
+def not_ours(packet: str, name: str, why: str) -> Verdict:
+    """A packet that names none of our endpoints, topics or transitions."""
+    return Verdict(packet, name, "not ours", why, "-")
