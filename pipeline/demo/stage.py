@@ -1,0 +1,248 @@
+"""Playing the stories through the real rooms, many at once: intake with validation, then what people decide.
+
+Every step has its own time; a report is committed together with its validation, so that it is never seen half done.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import groupby
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from pipeline.access.caller import Caller
+from pipeline.clock import SettableClock, epoch_ms
+from pipeline.demo.story import PhotoOrder, Step, Story
+from pipeline.demo.studio import Studio
+from pipeline.filestore.measure import phash_hex
+from pipeline.filestore.upload import StoredFile, insert_files
+from pipeline.ids import uuid7
+from pipeline.reports.actions import GATHER
+from pipeline.reports.evidence import EvidenceClaim
+from pipeline.reports.intake import Intake, Place, Submission
+from pipeline.reports.update import Update
+from pipeline.reports.visits import attach_capture_photos
+from pipeline.reports.workflow import Actor, Item, Outcome, transition
+from pipeline.runtime import Runtime
+from pipeline.validation.job import validate
+
+BATCH = 400  # reports in a transaction: about a second of work
+
+_NUMBERS = text("SELECT id, report_number FROM sdcrs.report WHERE id = ANY (:ids)")
+
+Progress = Callable[[int], None]
+
+
+class Stage:
+    """Plays stories. `clock` is the runtime's own and is moved along."""
+
+    def __init__(self, rt: Runtime, clock: SettableClock, studio: Studio, random: Random) -> None:
+        self._rt, self._clock, self._studio, self._random = rt, clock, studio, random
+        self._intake = Intake(rt)
+        self._numbers: dict[int, str] = {}  # by index of the story
+
+    def receive(self, stories: Sequence[Story], progress: Progress) -> None:
+        """Photos, reports and their validation, wave after wave; a refused report's story is over."""
+        for batch in _whole_waves(stories):
+            files = self._studio.take([order for story in batch for order in (story.dog, story.selfie)])
+            by_id = {file.id: file for file in files}
+            requests = [uuid7(story.dog.uploaded_at) for story in batch for _ in range(2)]
+            with self._rt.database.worker(120) as conn:
+                insert_files(conn, [replace(file, request_id=request) for file, request in zip(files, requests, strict=True)])
+                ids = self._intake.create_bulk(conn, [self._submission(story, by_id) for story in batch])
+                for story, report_id in zip(batch, ids, strict=True):
+                    story.report_id = report_id
+                self._validate(conn, batch)
+                numbers: dict[UUID, str] = dict(conn.execute(_NUMBERS, {"ids": ids}).tuples().all())
+            self._numbers |= {story.index: numbers[report_id] for story, report_id in zip(batch, ids, strict=True)}
+            progress(len(batch))
+
+    def _validate(self, conn: Connection, batch: Sequence[Story]) -> None:
+        by_report = {_report_id(story): story for story in batch}
+        times = {report_id: story.checked_at for report_id, story in by_report.items()}
+        for judged in validate(conn, self._rt.masterdata.current(), list(by_report), max(times.values()), times):
+            if judged.failed is not None:
+                by_report[judged.report.id].stopped = True
+
+    def decide(self, stories: Sequence[Story], progress: Progress) -> None:
+        """Everything that people do up to the visit's end, except captures: these are paid and come in their own order."""
+        rounds = 0
+        while True:
+            due = [(story, story.steps[rounds]) for story in stories if not story.stopped and rounds < len(story.steps)]
+            due = [(story, step) for story, step in due if step.action != "MARK_CAPTURED"]
+            if not due:
+                return
+            self.act(due)
+            progress(len(due))
+            rounds += 1
+
+    def act(self, steps: Sequence[tuple[Story, Step]]) -> None:
+        """Carry out steps, each person's of one kind together; a refused one ends its story."""
+
+        def person_and_action(entry: tuple[Story, Step]) -> tuple[str, str]:
+            return str(entry[1].by.account_id), entry[1].action
+
+        for _, group in groupby(sorted(steps, key=person_and_action), key=person_and_action):
+            entries = list(group)
+            for start in range(0, len(entries), BATCH):
+                self._act_together(entries[start : start + BATCH])
+
+    def _act_together(self, entries: Sequence[tuple[Story, Step]]) -> None:
+        caller, action = entries[0][1].by, entries[0][1].action
+        md = self._rt.masterdata.current()
+        now = max(step.at for _, step in entries)
+        photos = [story.capture_photo for story, _ in entries if action == "MARK_CAPTURED" and story.capture_photo is not None]
+        files = self._studio.take(photos)
+        with self._rt.database.begin(caller.scope) as conn:
+            insert_files(conn, files, "Officer app")
+            updates = [self._update(story, step) for story, step in entries]
+            items = [
+                replace(_item(conn, self._rt, caller, update, step), at=step.at) for update, (_, step) in zip(updates, entries, strict=True)
+            ]
+            outcomes = transition(conn, md, action, items, Actor(caller.account_id, caller.roles), now, correlation_id=None)
+            for update, (_, step), outcome in zip(updates, entries, outcomes, strict=True):
+                if outcome.ok and action == "MARK_CAPTURED":
+                    attach_capture_photos(conn, md, caller, [(update, outcome)], step.at)
+        self._note(entries, outcomes)
+
+    def _note(self, entries: Sequence[tuple[Story, Step]], outcomes: Sequence[Outcome]) -> None:
+        for (story, _), outcome in zip(entries, outcomes, strict=True):
+            if outcome.error is not None:
+                story.stopped = True
+
+    def _update(self, story: Story, step: Step) -> Update:
+        fields = dict(step.fields)
+        if step.action == "MARK_DUPLICATE" and story.original is not None:
+            fields["duplicate_of"] = self._numbers[story.original]
+        if step.action == "MARK_CAPTURED" and story.capture_photo is not None:
+            fields["capture_file_id"] = story.capture_photo.file_id
+        return Update(_report_id(story), step.action, step.comment, fields=fields)
+
+    def _submission(self, story: Story, files: dict[UUID, StoredFile]) -> Submission:
+        tenant = self._rt.masterdata.current().tenant(story.tenant_id)
+        spot = story.spot
+        away = story.fate == "outside"  # nobody knows a ward there
+        claims = tuple(
+            self._claim(story, order, kind, files[order.file_id])
+            for order, kind in ((story.dog, "DOG_PHOTO"), (story.selfie, "REPORTER_SELFIE"))
+        )
+        place = Place(
+            latitude=round(story.pin[0], 6),
+            longitude=round(story.pin[1], 6),
+            address=f"{story.landmark}, {spot.locality}",
+            landmark=story.landmark,
+            locality=None if away else spot.locality,
+            locality_code=None if away else spot.locality_code,
+            ward=None if away else spot.ward,
+            ward_code=None if away else spot.ward_code,
+            district=None if away else spot.district,
+            district_code=None if away else spot.district_code,
+            city=tenant.city,
+            gps_latitude=round(story.device[0], 6),
+            gps_longitude=round(story.device[1], 6),
+            gps_accuracy_m=story.accuracy_m,
+            gps_at=story.at - timedelta(seconds=90),
+        )
+        submission = Submission(
+            reporter_id=story.teacher.id,
+            tenant_id=story.tenant_id,
+            service_type=story.service_type,
+            description=story.description,
+            place=place,
+            evidence=claims,
+            at=story.at,
+            device_id=story.teacher.device_id,
+            dog_count=story.dog_count,
+            is_aggressive=story.service_type == "StrayDogAggressive",
+            correlation_id=uuid7(story.at),
+        )
+        return replace(submission, body=_body(story, submission, files))
+
+    def _claim(self, story: Story, order: PhotoOrder, kind: str, file: StoredFile) -> EvidenceClaim:
+        camera = story.teacher.camera
+        return EvidenceClaim(
+            file_id=order.file_id,
+            evidence_type=kind,
+            claimed_hash=phash_hex(file.measured.phash),
+            claimed_at=order.taken_at,
+            latitude=round(story.device[0], 6),
+            longitude=round(story.device[1], 6),
+            device_info=f"{camera.make} {camera.model}",
+            device_id=story.teacher.device_id,
+        )
+
+
+def _whole_waves(stories: Sequence[Story]) -> Iterator[list[Story]]:
+    """Batches of about BATCH stories that end where a wave ends, so that each wave is validated at once."""
+    batch: list[Story] = []
+    for _, wave in groupby(stories, key=lambda story: story.checked_at):
+        batch += wave
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _item(conn: Connection, rt: Runtime, caller: Caller, update: Update, step: Step) -> Item:
+    return GATHER[update.action](conn, rt.masterdata.current(), caller, update, step.at)
+
+
+def _report_id(story: Story) -> UUID:
+    if story.report_id is None:
+        raise ValueError(f"story {story.index} has no report yet")
+    return story.report_id
+
+
+def _body(story: Story, submission: Submission, files: dict[UUID, StoredFile]) -> dict[str, Any]:
+    """The create request as the app sends it, without the person's values."""
+    place = submission.place
+    location = {
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "address": place.address,
+        "landmark": place.landmark,
+        "locality": place.locality,
+        "localityCode": place.locality_code,
+        "ward": place.ward,
+        "wardCode": place.ward_code,
+        "district": place.district,
+        "districtCode": place.district_code,
+        "city": place.city,
+        "gpsLatitude": place.gps_latitude,
+        "gpsLongitude": place.gps_longitude,
+        "gpsAccuracy": place.gps_accuracy_m,
+        "gpsTimestamp": epoch_ms(place.gps_at),
+    }
+    evidence = [
+        {
+            "fileStoreId": str(claim.file_id),
+            "evidenceType": claim.evidence_type,
+            "fileName": files[claim.file_id].file_name,
+            "mimeType": files[claim.file_id].measured.content_type,
+            "fileSize": files[claim.file_id].measured.size,
+            "imageHash": claim.claimed_hash,
+            "captureTime": epoch_ms(claim.claimed_at),
+            "latitude": claim.latitude,
+            "longitude": claim.longitude,
+            "deviceInfo": claim.device_info,
+            "deviceId": claim.device_id,
+        }
+        for claim in submission.evidence
+    ]
+    report = {
+        "tenantId": story.tenant_id,
+        "serviceType": story.service_type,
+        "description": story.description,
+        "dogDetails": {"count": submission.dog_count, "isAggressive": submission.is_aggressive},
+        "location": {name: value for name, value in location.items() if value is not None},
+        "evidence": evidence,
+    }
+    ts = epoch_ms(story.at)
+    return {
+        "RequestInfo": {"apiId": "Rainmaker", "ver": ".01", "ts": ts, "action": "_create", "msgId": f"{ts}|en_IN"},
+        "DogReports": [report],
+    }

@@ -1,0 +1,87 @@
+"""What happens to one demo report, from the photo to its last step before now. Plain values; nothing is written here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pipeline.access.caller import Caller
+from pipeline.demo.cast import Teacher
+from pipeline.demo.photos import Camera, Kind
+from pipeline.demo.places import Spot
+
+Fate = Literal[
+    # refused by the automatic checks
+    "stale", "outside", "gps", "exact_duplicate", "near_duplicate", "old_selfie",
+    # refused by a verifier
+    "rejected", "reported_twice",
+    # on the way, or at its end
+    "good", "no_exif", "escalated", "sent_back", "not_found",
+]  # fmt: skip
+
+AUTO_REJECTED: frozenset[Fate] = frozenset({"stale", "outside", "gps", "exact_duplicate", "near_duplicate", "old_selfie"})
+FATES: dict[Fate, float] = {  # of a hundred reports; refusals as a programme sees them once teachers know the rules
+    "stale": 1.8, "outside": 1.3, "gps": 1.1, "exact_duplicate": 0.8, "near_duplicate": 1.5, "old_selfie": 0.5,
+    "rejected": 6.0, "reported_twice": 3.5,
+    "no_exif": 3.0, "escalated": 2.0, "sent_back": 1.5, "not_found": 11.0, "good": 67.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PhotoOrder:
+    """A photo to be drawn and stored under an id that is known before."""
+
+    file_id: UUID
+    owner_id: UUID
+    tenant_id: str
+    sent_by: str | None  # None: the teacher's app
+    uploaded_at: datetime
+    name: str
+    seed: int
+    kind: Kind
+    latitude: float
+    longitude: float
+    taken_at: datetime  # in the tenant's zone
+    camera: Camera | None
+    again: int = 0
+    who: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One person's action on the report."""
+
+    action: str
+    at: datetime
+    by: Caller
+    comment: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Story:
+    """One report. `original` is the index of the story whose dog or photo this one repeats."""
+
+    index: int
+    tenant_id: str
+    teacher: Teacher
+    fate: Fate
+    at: datetime  # received
+    checked_at: datetime  # validated
+    service_type: str
+    description: str
+    landmark: str
+    dog_count: int
+    spot: Spot
+    pin: tuple[float, float]
+    device: tuple[float, float]
+    accuracy_m: float
+    dog: PhotoOrder
+    selfie: PhotoOrder
+    original: int | None = None
+    steps: list[Step] = field(default_factory=list)
+    capture_photo: PhotoOrder | None = None
+    rating: tuple[datetime, int] | None = None  # if it is paid by then
+    report_id: UUID | None = None  # known when it is created
+    stopped: bool = False  # a step was refused: the rest does not happen

@@ -1,0 +1,98 @@
+"""The demo's photos, drawn, measured and stored by a pool of processes while the main one writes rows."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from uuid import UUID
+
+from pipeline.demo.photos import photo
+from pipeline.demo.story import PhotoOrder
+from pipeline.filestore.measure import Measured, measure
+from pipeline.filestore.store import FileStore
+from pipeline.filestore.upload import StoredFile
+from pipeline.runtime import Runtime
+from pipeline.settings import Settings
+from pipeline.vault.keys import Keyring
+
+BATCH = 40  # photos a task: a tenth of a second of drawing
+AHEAD = 60  # tasks waiting or done beyond the one wanted next: keeps the pool busy while rows are written
+
+_store: list[FileStore] = []  # one per process of the pool
+
+
+class Studio:
+    """Delivers the ordered photos in their order."""
+
+    def __init__(self, pool: ProcessPoolExecutor, orders: Sequence[PhotoOrder]) -> None:
+        self._pool = pool
+        self._batches = iter([orders[i : i + BATCH] for i in range(0, len(orders), BATCH)])
+        self._under_way: deque[Future[list[tuple[PhotoOrder, Measured]]]] = deque()
+        self._ready: dict[UUID, StoredFile] = {}
+        self._fill()
+
+    def take(self, wanted: Sequence[PhotoOrder]) -> list[StoredFile]:
+        """The rows of these photos, whose bytes are stored; waits for them. They must be taken in about the order given."""
+        found = []
+        for order in wanted:
+            while order.file_id not in self._ready:
+                self._receive()
+            found.append(self._ready.pop(order.file_id))
+        return found
+
+    def _receive(self) -> None:
+        for order, measured in self._under_way.popleft().result():
+            self._ready[order.file_id] = StoredFile(
+                order.file_id, order.tenant_id, order.owner_id, "SDCRS", "demo", order.name, order.uploaded_at, measured
+            )
+        self._fill()
+
+    def _fill(self) -> None:
+        while len(self._under_way) < AHEAD and (batch := next(self._batches, None)):
+            self._under_way.append(self._pool.submit(_shoot, batch))
+
+
+@contextmanager
+def open_studio(rt: Runtime, orders: Sequence[PhotoOrder]) -> Iterator[Studio]:
+    """Start the pool and its work; at the end, also on an error, it is gone."""
+    workers = max(1, min(os.cpu_count() or 1, len(orders) // (4 * BATCH)))
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),  # forking a process with threads and connections may hang it
+        initializer=_begin,
+        initargs=(rt.settings, rt.keyring),
+    )
+    try:
+        yield Studio(pool, orders)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(settings: Settings, keyring: Keyring) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends us
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _store.append(FileStore(settings, keyring))
+
+
+def _end_with(parent: "multiprocessing.process.BaseProcess") -> None:
+    """However the main process dies, nobody stays behind."""
+    parent.join()
+    os._exit(1)
+
+
+def _shoot(orders: Sequence[PhotoOrder]) -> list[tuple[PhotoOrder, Measured]]:
+    done = []
+    for order in orders:
+        data = photo(
+            order.seed, order.kind, order.latitude, order.longitude, order.taken_at, camera=order.camera, again=order.again, who=order.who
+        )
+        measured = measure(data, order.name)
+        _store[0].put(order.file_id, data, durable=False)
+        done.append((order, measured))
+    return done
