@@ -8,8 +8,8 @@ GET  journal/{kind}?after=&limit=     rows in the order they were made: payouts 
 GET, POST settings                    the switches of switches.py
 GET, POST clock                       {"offset_seconds": n} or {"fixed": "2024-12-14T15:00:00+00:00"}
 GET, POST, DELETE faults              {"kind", "count", "seconds", "operation", "reference_id"}; DELETE forgets all
-POST funds                            {"amount": paise} paid in; the queue drains
-POST balance                          {"balance": paise} by paying in or out
+POST funds                            {"amount_paise": n} paid in; the queue drains
+POST balance                          {"amount_paise": n}: the balance becomes this, by paying in or out
 POST payouts/{id}                     {"status", "reason", "utr"}: any status, as the test dashboard allows
 POST webhooks/redeliver               {"payout_id" | "event_id" | "all": true}: the same events once more
 POST settle                           {"delay": 0, "late": true}: take every due step (with delay 0: every step) and deliver
@@ -221,22 +221,22 @@ def _reload_faults(box: Box) -> None:
         box.faults.load(conn)
 
 
-def _paise(body: Body, field: str, least: int) -> int:
-    value = body.get(field)
+def _paise(body: Body, least: int) -> int:
+    value = body.get("amount_paise")
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 10**15:
-        raise MisuseError(f"{field} must be a whole number of paise from {least}")
+        raise MisuseError(f"amount_paise must be a whole number from {least}")
     return value
 
 
 def _funds(call: Call) -> Body:
-    amount = _paise(call.body, "amount", 1)
+    amount = _paise(call.body, 1)
     with call.box.engine.begin() as conn:
         books.fund(conn, call.box, amount, call.box.now())
     return _after_money(call.box)
 
 
 def _balance(call: Call) -> Body:
-    wanted = _paise(call.body, "balance", 0)
+    wanted = _paise(call.body, 0)
     with call.box.engine.begin() as conn:
         books.fund(conn, call.box, wanted - books.lock_account(conn, call.box), call.box.now())
     return _after_money(call.box)

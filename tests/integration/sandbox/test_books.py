@@ -124,7 +124,7 @@ OPERATION = st.one_of(
 def test_whatever_happens_no_paisa_appears_or_vanishes(sandbox: Sandbox, operations: list[Any], fee: int) -> None:
     sandbox.control("reset", {})
     sandbox.control("settings", {"fee_paise": fee})
-    sandbox.control("balance", {"balance": 100_000})
+    sandbox.control("balance", {"amount_paise": 100_000})
     paid_in, made = 100_000, []
     accounts = [sandbox.fund_account(address) for address in ADDRESSES]
     for kind, which, number, flag in operations:
@@ -135,7 +135,7 @@ def test_whatever_happens_no_paisa_appears_or_vanishes(sandbox: Sandbox, operati
             if status == 200:
                 made.append((answer["id"], key, body))
         elif kind == "funds":
-            sandbox.control("funds", {"amount": number})
+            sandbox.control("funds", {"amount_paise": number})
             paid_in += number
         elif kind == "settle":
             sandbox.control("settle", {"delay": 0} if flag else {})
@@ -156,14 +156,14 @@ def test_whatever_happens_no_paisa_appears_or_vanishes(sandbox: Sandbox, operati
 def test_payers_movers_and_funders_at_once_leave_the_books_right(sandbox: Sandbox) -> None:
     accounts = [sandbox.fund_account(address) for address in ADDRESSES]
     sandbox.control("settings", {"delay_seconds": 0, "later_seconds": 0, "webhooks": "auto"})
-    sandbox.control("balance", {"balance": 300_000})
+    sandbox.control("balance", {"amount_paise": 300_000})
 
     def act(number: int) -> None:
         made = sandbox.pay(accounts[number % len(accounts)], 9_000 + number)
         if number % 5 == 0:
             sandbox.call("POST", f"/_sandbox/payouts/{made['id']}", {"status": outcomes.STATUSES[number % len(outcomes.STATUSES)]})
         if number % 7 == 0:
-            sandbox.control("funds", {"amount": 10_000})
+            sandbox.control("funds", {"amount_paise": 10_000})
         if number % 11 == 0:
             sandbox.call("POST", f"/v1/payouts/{made['id']}/cancel")
 

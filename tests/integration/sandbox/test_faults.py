@@ -241,8 +241,8 @@ def test_the_control_surface_wants_json_and_says_what_is_wrong(sandbox: Sandbox)
         ("faults", {"kind": "rain"}),
         ("faults", {"kind": "429", "count": 0}),
         ("faults", {"kind": "webhook_lost", "operation": "payout.create"}),
-        ("funds", {"amount": 0}),
-        ("balance", {"balance": -1}),
+        ("funds", {"amount_paise": 0}),
+        ("balance", {"amount_paise": -1}),
         ("settle", {"delay": 5}),
         ("webhooks/redeliver", {}),
     ):

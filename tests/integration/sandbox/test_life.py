@@ -15,7 +15,7 @@ from tests.integration.sandbox.client import OPENING, STATEMENT, Hook, Sandbox, 
 
 def test_a_short_balance_queues_where_the_request_allows_it(sandbox: Sandbox) -> None:
     account = sandbox.fund_account()
-    sandbox.control("balance", {"balance": 40_000})
+    sandbox.control("balance", {"amount_paise": 40_000})
     made = sandbox.pay(account)
     assert (made["status"], made["status_details"]["reason"], made["fees"]) == ("queued", "low_balance", 0)
     assert sandbox.control("status")["shortfall_paise"] == 10_000
@@ -24,7 +24,7 @@ def test_a_short_balance_queues_where_the_request_allows_it(sandbox: Sandbox) ->
 
 def test_a_short_balance_refuses_without_the_flag_and_burns_no_key(sandbox: Sandbox) -> None:
     account = sandbox.fund_account()
-    sandbox.control("balance", {"balance": 40_000})
+    sandbox.control("balance", {"amount_paise": 40_000})
     body = wish(account, queue_if_low_balance=False)
     sentence = "Your account does not have enough balance to carry out the payout operation."
     assert sandbox.refused("POST", "/v1/payouts", body, "short")[:2] == (400, sentence)
@@ -36,18 +36,18 @@ def test_a_short_balance_refuses_without_the_flag_and_burns_no_key(sandbox: Sand
 
 def test_the_queue_is_first_in_first_out_and_skips_what_is_too_large(sandbox: Sandbox) -> None:
     account = sandbox.fund_account()
-    sandbox.control("balance", {"balance": 5_000})
+    sandbox.control("balance", {"amount_paise": 5_000})
     large, paid, middle = sandbox.pay(account, 6_000), sandbox.pay(account, 3_000), sandbox.pay(account, 5_000)
     assert [one["status"] for one in (large, paid, middle)] == ["queued", "processing", "queued"]
-    assert sandbox.control("funds", {"amount": 3_500}) == {"balance_paise": 500, "drained": 1}
+    assert sandbox.control("funds", {"amount_paise": 3_500}) == {"balance_paise": 500, "drained": 1}
     assert [sandbox.get(one["id"])["status"] for one in (large, middle)] == ["queued", "processing"]
-    assert sandbox.control("funds", {"amount": 5_500})["drained"] == 1
+    assert sandbox.control("funds", {"amount_paise": 5_500})["drained"] == 1
     assert sandbox.get(large["id"])["status"] == "processing"
     sandbox.audit()
 
 
 def test_money_that_comes_back_drains_the_queue(sandbox: Sandbox) -> None:
-    sandbox.control("balance", {"balance": 50_000})
+    sandbox.control("balance", {"amount_paise": 50_000})
     sandbox.pay(sandbox.fund_account("fails.bank.offline@sandbox"))
     waiting = sandbox.pay(sandbox.fund_account())
     assert waiting["status"] == "queued"
@@ -60,11 +60,11 @@ def test_only_a_queued_payout_can_be_cancelled_and_no_webhook_tells(sandbox: San
     account = sandbox.fund_account()
     running = sandbox.pay(account)
     assert sandbox.refused(method, f"/v1/payouts/{running['id']}/cancel")[0] == 400
-    sandbox.control("balance", {"balance": 0})
+    sandbox.control("balance", {"amount_paise": 0})
     queued = sandbox.pay(account)
     assert sandbox.good(method, f"/v1/payouts/{queued['id']}/cancel")["status"] == "cancelled"
     assert sandbox.refused(method, f"/v1/payouts/{queued['id']}/cancel")[0] == 400
-    sandbox.control("funds", {"amount": 100_000})
+    sandbox.control("funds", {"amount_paise": 100_000})
     sandbox.settle()
     assert sandbox.get(queued["id"])["status"] == "cancelled"
     assert hook.statuses(queued["id"]) == ["queued"]
@@ -165,7 +165,7 @@ def test_by_switch_payouts_stay_in_processing_until_a_person_moves_them(sandbox:
 
 
 def test_a_move_that_the_balance_does_not_reach_for_is_refused(sandbox: Sandbox) -> None:
-    sandbox.control("balance", {"balance": 0})
+    sandbox.control("balance", {"amount_paise": 0})
     made = sandbox.pay(sandbox.fund_account())
     assert sandbox.call("POST", f"/_sandbox/payouts/{made['id']}", {"status": "processed"})[0] == 409
     assert sandbox.get(made["id"])["status"] == "queued"

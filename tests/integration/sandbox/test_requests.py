@@ -289,9 +289,9 @@ def test_twenty_threads_with_one_key_make_one_payout(sandbox: Sandbox) -> None:
 
 def test_a_racing_repeat_is_never_refused_for_the_money_its_twin_took(sandbox: Sandbox) -> None:
     account = sandbox.fund_account()
-    sandbox.control("balance", {"balance": 50_000})
+    sandbox.control("balance", {"amount_paise": 50_000})
     for attempt in range(10):
-        sandbox.control("balance", {"balance": 50_000})
+        sandbox.control("balance", {"amount_paise": 50_000})
         with ThreadPoolExecutor(8) as pool:
             body = wish(account, queue_if_low_balance=False)
             answers = list(pool.map(lambda _, n=attempt, b=body: sandbox.call("POST", "/v1/payouts", b, f"last-{n}"), range(8)))
