@@ -40,7 +40,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _line(verdict: Verdict) -> str:
-    line = f"{verdict.packet}  {verdict.name:<36.36}  {verdict.expected:<{EXPECTED_WIDTH}.{EXPECTED_WIDTH}}  {verdict.got:<14.14}  {verdict.kind}"
+    expected = f"{verdict.expected:<{EXPECTED_WIDTH}.{EXPECTED_WIDTH}}"
+    line = f"{verdict.packet}  {verdict.name:<36.36}  {expected}  {verdict.got:<14.14}  {verdict.kind}"
     if verdict.ruling:
         return f"{line}: {verdict.ruling}"
     return line + "".join(f"\n         {difference}" for difference in verdict.differences)

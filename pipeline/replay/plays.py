@@ -246,6 +246,60 @@ def _retry(world: World, packet: PacketFile) -> Verdict:
     return judge(packet.id, packet.name, "RETRY_PAYOUT 200", str(status), [*differences, *compare(wanted.get("body"), answer)])
 
 
+def _sixth(world: World, packet: PacketFile) -> Verdict:
+    """11/01: a teacher who has sent five reports today."""
+    teacher = world.new_teacher()
+    for minute in range(5):
+        world.clock.set(packet.at - timedelta(seconds=10 * (6 - minute)))
+        last = world.submit(teacher)
+    return _refused_create(world, packet, last)
+
+
+def _suspended(world: World, packet: PacketFile) -> Verdict:
+    """11/04: a teacher who is suspended."""
+    copy = world.submit(world.new_teacher())
+    world.suspend(copy.teacher, packet.at + 5 * DAY, "Repeated reports that were not accepted")
+    return _refused_create(world, packet, copy)
+
+
+def _refused_create(world: World, packet: PacketFile, copy: Copy) -> Verdict:
+    world.clock.set(packet.at)
+    return exchange(world, packet, copy.teacher, copy)[0]
+
+
+def _capped(world: World, packet: PacketFile) -> Verdict:
+    """11/02: a teacher whose ten payouts of this month are reserved captures an eleventh dog."""
+    teacher = world.new_teacher()
+    for number in range(10):
+        world.brought_to("CAPTURED", packet.at - DAY * (3 - number // 5), teacher)
+    world.clock.set(packet.at - timedelta(minutes=5))
+    world.drain("payout.open")
+    copy = world.brought_to("CAPTURED", packet.at, teacher)
+    world.clock.set(packet.at)
+    world.drain()
+    return written(world, packet, copy)
+
+
+def _rejected(**submission: Any) -> Play:
+    """11/03, 11/05, 11/07: a report that auto-validation refuses for this reason alone."""
+
+    def run(world: World, packet: PacketFile) -> Verdict:
+        copy = world.brought_to("PENDING_VALIDATION", packet.at, **submission)
+        world.clock.set(packet.at)
+        world.drain()
+        return written(world, packet, copy)
+
+    return run
+
+
+def _old_selfie(world: World, packet: PacketFile) -> Verdict:
+    """11/03: a fresh dog photo beside a selfie of last week, which a rule of its own refuses."""
+    world.clock.set(packet.at)
+    fresh = world.photos(GATE, packet.at - timedelta(minutes=2))
+    old = world.photos(GATE, packet.at - 7 * DAY)
+    return _rejected(files=[fresh[0], old[1]])(world, packet)
+
+
 def _unasked(_world: World, packet: PacketFile) -> Verdict:
     """03/07: the answer of an endpoint that 03/06 did not find."""
     return judge(packet.id, packet.name, "the answer of /fraud/v1/_evaluateSync", "-", [Difference("$", "an answer", "no endpoint")])
@@ -307,5 +361,11 @@ PLAYS: dict[str, Play] = {
     "10/02": _search("T12345"),
     "10/03": _search("T12345"),
     "10/04": _search("ADMIN001"),
+    "11/01": _sixth,
+    "11/02": _capped,
+    "11/03": _old_selfie,
+    "11/04": _suspended,
+    "11/05": _rejected(place=(11.85, 43.5)),
     "11/06": _act("SUP001", "ASSIGNED"),
+    "11/07": _rejected(age=timedelta(hours=83.6)),
 }

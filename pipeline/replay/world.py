@@ -55,6 +55,7 @@ _ATTEMPT = text("""
     FROM payout.attempt a JOIN payout.payout p ON p.id = a.payout_id JOIN payout.fund_account f ON f.id = a.fund_account_id
     WHERE p.report_id = :id ORDER BY a.number DESC LIMIT 1
 """)
+_SUSPEND = text("UPDATE access.account SET standing = 'SUSPENSION', standing_until = :until, standing_reason = :reason WHERE id = :id")
 
 
 @dataclass
@@ -248,6 +249,11 @@ class World:
         self.control("settle", {"delay": 0})
         self.clock.advance(timedelta(minutes=30))
         self.drain()
+
+    def suspend(self, teacher: Caller, until: datetime, reason: str) -> None:
+        """Put a teacher under suspension."""
+        with self.rt.database.worker() as conn:
+            conn.execute(_SUSPEND, {"id": teacher.account_id, "until": until, "reason": reason})
 
     def payout_names(self, copy: Copy) -> dict[str, str]:
         """What the packets' ids of payouts stand for, once the provider has answered."""
