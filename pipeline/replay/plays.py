@@ -248,11 +248,12 @@ def _retry(world: World, packet: PacketFile) -> Verdict:
 
 def _sixth(world: World, packet: PacketFile) -> Verdict:
     """11/01: a teacher who has sent five reports today."""
-    teacher = world.new_teacher()
-    for minute in range(5):
-        world.clock.set(packet.at - timedelta(seconds=10 * (6 - minute)))
-        last = world.submit(teacher)
-    return _refused_create(world, packet, last)
+    world.clock.set(packet.at - timedelta(seconds=60))
+    copy = world.submit(world.new_teacher())
+    for count in range(1, 5):
+        world.clock.set(packet.at - timedelta(seconds=60 - 10 * count))
+        world.submit(copy.teacher)
+    return _refused_create(world, packet, copy)
 
 
 def _suspended(world: World, packet: PacketFile) -> Verdict:
