@@ -5,6 +5,7 @@
 
 import gc
 import importlib
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     than half the time.
     """
     BACKEND.start(load())
+    # Streamlit warns that a component is declared outside a page run; `maps.register` makes up for that
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     for spec in console.PAGES:
         importlib.import_module(spec.view)
     maps.register()

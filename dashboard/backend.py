@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 
 import queries
+from pipeline.cli.migrate import bring_current
 from pipeline.errors import AppError
 from pipeline.runtime import Runtime, open_runtime
 from pipeline.settings import Settings
@@ -90,6 +91,7 @@ class Backend:
         return self._health
 
     def _keep(self, settings: Settings) -> None:
+        laid = False
         while not self._stop.is_set():
             try:
                 with open_runtime(settings, pool_size=POOL_SIZE, say=self._say) as runtime:
@@ -97,6 +99,10 @@ class Backend:
                     self._settled.set()
                     self._watch(runtime)
             except AppError as error:
+                if error.code == "SDCRS_NOT_MIGRATED" and settings.database_url is None and not laid:
+                    laid = True  # a new embedded database is ours to lay; another database is its owner's
+                    self._lay(settings)
+                    continue
                 LOGGER.error("The console cannot open its parts: %s", error)
                 self._error = error
             except Exception:  # the thread's own border: whatever it is, people must see that and under which reference
@@ -107,6 +113,13 @@ class Backend:
                 self._runtime = None
             self._settled.set()
             self._stop.wait(RETRY_EVERY_S)
+
+    def _lay(self, settings: Settings) -> None:
+        try:
+            bring_current(settings, self._say)
+        except AppError as error:
+            LOGGER.error("The schema cannot be laid: %s", error)
+            self._error = error
 
     def _say(self, line: str) -> None:
         self._progress = line

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ from dashboard.routes.static import ASSETS
 from dashboard.session import current_caller
 from dashboard.widgets import shell
 from pipeline.access.caller import Caller
+from pipeline.database.engine import Database
 from pipeline.errors import AppError
 from pipeline.runtime import Runtime
 
@@ -43,7 +44,6 @@ EVERYONE = frozenset({"TEACHER", "VERIFIER", "SENIOR_VERIFIER", "MC_OFFICER", "M
 ADMINS = frozenset({"DISTRICT_ADMIN", "STATE_ADMIN"})
 LOOK_AGAIN_S = 2  # while the database starts
 SIDEBAR_PX = 220  # the longest page name and its icon; hidden at first on a phone
-LABELS_TTL_S = 60  # names and the demo label change rarely, roles never come from here
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,15 @@ def context() -> PageContext:
     """A fresh context: the session row is read again. Raises SDCRS_NOT_SIGNED_IN, or why the database is not there."""
     runtime = BACKEND.runtime()
     caller = current_caller(runtime)
-    masterdata = runtime.masterdata.current()
+    masterdata, now = runtime.masterdata.current(), runtime.clock.now()
     return PageContext(
         runtime=runtime,
         caller=caller,
-        now=runtime.clock.now(),
+        now=now,
         zone=masterdata.tenant(caller.tenant_id).timezone,
         tenants={tenant_id: masterdata.tenant(tenant_id).name for tenant_id in caller.scope},
         api_url=_api_url(runtime),
-        demo=_has_demo(runtime, caller.scope),
+        demo=_has_demo(runtime.database, caller.scope, int(now.timestamp()) // 60),
     )
 
 
@@ -138,16 +138,15 @@ def render() -> None:
     except AppError as error:
         _without_context(error)
         return
-    pages = [st.Page(partial(_run, spec), title=spec.title, icon=spec.icon, url_path=spec.path) for spec in pages_for(ctx.caller)]
+    pages = [st.Page(partial(_run, spec, ctx), title=spec.title, icon=spec.icon, url_path=spec.path) for spec in pages_for(ctx.caller)]
     # The default page stands at the address / only, not at its own; so it is one that leads on, and every page keeps its address.
     home = st.Page(lambda: st.switch_page(pages[0]), title="SDCRS", url_path="home", visibility="hidden", default=True)
     st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
     st.navigation([home, *pages]).run()
 
 
-def _run(spec: PageSpec) -> None:
+def _run(spec: PageSpec, ctx: PageContext) -> None:
     """One page. The role is asked for here too: what a person may not open must not depend on a menu."""
-    ctx = context()
     if not ctx.caller.has(*spec.roles):
         raise AppError("SDCRS_FORBIDDEN", reason=f"{spec.title} is not for it.")
     shell.header(spec.title, _who(ctx), ctx.tenants.get(ctx.caller.tenant_id, ctx.caller.tenant_id), ctx.demo)
@@ -204,9 +203,10 @@ def _display_name(runtime: Runtime, caller: Caller) -> str:
     return str(st.session_state[key])
 
 
-@st.cache_data(ttl=LABELS_TTL_S, show_spinner=False, max_entries=200)
-def _has_demo(_runtime: Runtime, scope: tuple[str, ...]) -> bool:
-    with _runtime.database.begin(scope) as conn:
+@lru_cache(maxsize=200)  # scopes in use at once: one for each tenant with people in it
+def _has_demo(database: Database, scope: tuple[str, ...], minute: int) -> bool:
+    """`minute` only makes the answer be asked for again in the next one."""
+    with database.begin(scope) as conn:
         row = queries.one(conn, "shell.has_demo")
     return row is not None and bool(row["demo"])
 

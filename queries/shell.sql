@@ -9,3 +9,7 @@ SELECT username FROM access.account WHERE username = ANY (:usernames) AND demo A
 -- name: has_demo
 -- One row: whether the caller's area holds accounts that the demo made.
 SELECT EXISTS (SELECT 1 FROM access.account WHERE demo) AS demo
+
+-- name: has_accounts
+-- One row: whether anybody could sign in at all.
+SELECT EXISTS (SELECT 1 FROM access.account) AS any

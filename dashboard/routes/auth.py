@@ -45,6 +45,11 @@ DEMO_ACCOUNTS: dict[str, str] = {
 }
 DEFAULT_DEMO_PASSWORD = "demo"  # noqa: S105 - printed by `make run` and in the README; another one is never shown
 
+NOBODY_YET = (
+    '<section class="demo"><h2>No accounts yet</h2><p>This database is new. <code>make run</code> fills it with demo data; '
+    "give it a minute, then load this page again.</p></section>"
+)
+
 _PAGE = Template(read_asset("auth.html"))
 _SIGN_IN = Template(read_asset("sign_in.html"))
 _SIGN_OUT = read_asset("sign_out.html")
@@ -165,6 +170,12 @@ def _demo_usernames(runtime: Runtime) -> list[str]:
     return [username for username in DEMO_ACCOUNTS if username in found]
 
 
+def _nobody_yet(runtime: Runtime) -> bool:
+    with runtime.database.worker() as conn:
+        row = queries.one(conn, "shell.has_accounts")
+    return row is not None and not row["any"]
+
+
 def _demo_password_is_known(settings: Settings) -> bool:
     return settings.demo_password == DEFAULT_DEMO_PASSWORD
 
@@ -187,7 +198,7 @@ def _form_page(runtime: Runtime, wanted: str, username: str = "", error: AppErro
 def _demo_block(runtime: Runtime) -> str:
     usernames = _demo_usernames(runtime)
     if not usernames:
-        return ""
+        return NOBODY_YET if _nobody_yet(runtime) else ""
     known = _demo_password_is_known(runtime.settings)
     items = "".join(
         f'<li><button name="demo" value="{name}" formnovalidate><span>{DEMO_ACCOUNTS[name]}</span><code>{name}</code></button></li>'

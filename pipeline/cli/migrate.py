@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from contextlib import closing
 
 from pipeline.clock import SystemClock
@@ -27,10 +28,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if not args.quiet:
             print(line, file=sys.stderr)
 
+    bring_current(settings, say)
+    return 0
+
+
+def bring_current(settings: Settings, say: Callable[[str], None]) -> None:
+    """Migrate the database and publish the shipped master data. Raises SDCRS_BAD_SETTING without the owner's address."""
     clock = SystemClock()
     with urls(settings, say) as found:
         report = migrate(found.owner, found.login, clock, settings.role_prefix, say)
         with closing(Database(found.app, report.role_prefix, pool_size=1)) as database, database.worker() as conn:
             published = publish(conn, read_folder(), clock.now(), "migrate")
     say(f"schema {report.head}, {len(report.applied)} migrations applied, {len(published)} master data documents published")
-    return 0
