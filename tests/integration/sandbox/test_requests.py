@@ -132,7 +132,7 @@ def test_wrong_credentials_and_unknown_paths_are_refused_in_the_providers_words(
 
 def test_the_rate_limit_answers_429_and_makes_nothing(sandbox: Sandbox) -> None:
     account = sandbox.fund_account()
-    sandbox.control("settings", {"rate_limit_tps": 5})
+    sandbox.control("settings", {"rate_limit_tps": 1})
     answers = Counter(sandbox.call("POST", "/v1/payouts", wish(account, 100), f"rate-{n}")[0] for n in range(12))
     assert answers[429] > 0
     assert sandbox.good("GET", LIST + "&count=100")["count"] == answers[200]
