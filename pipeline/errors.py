@@ -66,11 +66,18 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_IDEMPOTENCY_CONFLICT": ErrorSpec(409, "The same Idempotency-Key was used with another body. Use a new key."),
     "SDCRS_RETRIES_EXHAUSTED": ErrorSpec(409, "All {maxRetries} retries are used. Resolve this payout manually.", ("maxRetries",)),
     "SDCRS_PAYOUT_UNRESOLVED": ErrorSpec(409, "The provider has not answered for certain yet; a new attempt could pay twice."),
+    "SDCRS_PAYOUT_FROZEN": ErrorSpec(409, "Payouts to this teacher are frozen until {until}.", ("until",)),
+    "SDCRS_MONTHLY_CAP_REACHED": ErrorSpec(
+        409, "The teacher's monthly cap of Rs.{capRupees} is used up. It can be paid from {payableFrom} on.", ("capRupees", "payableFrom")
+    ),
+    "SDCRS_APPROVAL_PENDING": ErrorSpec(409, "A settlement by hand waits for a second admin. Approve or reject that first."),
+    "SDCRS_NOTHING_TO_APPROVE": ErrorSpec(409, "No settlement by hand waits for approval here."),
     "SDCRS_SELF_APPROVAL": ErrorSpec(403, "A second admin must approve; you requested this yourself."),
     "SDCRS_LINK_EXPIRED": ErrorSpec(403, "This link has expired or was altered. Open the report again."),
     "SDCRS_BAD_SIGNATURE": ErrorSpec(401, "The webhook signature does not match."),
     # the machine
     "SDCRS_BUSY": ErrorSpec(503, "The service is busy. Try again in {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),
+    "SDCRS_PROVIDER_AWAY": ErrorSpec(503, "The payment provider does not answer ({why}). Try again shortly.", ("why",)),
     "SDCRS_DATABASE_DOWN": ErrorSpec(503, "The database cannot be reached. Try again shortly."),
     "SDCRS_DATABASE_NOT_STARTED": ErrorSpec(500, "The embedded database does not start: {detail}", ("detail",)),
     "SDCRS_STARTING": ErrorSpec(503, "The service is starting: {step}. This page looks again by itself.", ("step",)),

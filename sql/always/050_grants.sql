@@ -35,7 +35,7 @@ GRANT SELECT, INSERT, UPDATE ON sdcrs.file, sdcrs.report, sdcrs.evidence, sdcrs.
 GRANT SELECT ON sdcrs.validation_check, fraud.rule_result, sdcrs.notification TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON payout.fund_account, payout.payout, payout.attempt, payout.monthly_cap TO {{prefix}}_app;
 GRANT SELECT, INSERT ON payout.ledger, payout.reconciliation_run, payout.reconciliation_item TO {{prefix}}_app;
-GRANT SELECT ON payout.provider TO {{prefix}}_app;
+GRANT SELECT ON payout.provider, payout.overview TO {{prefix}}_app;
 GRANT SELECT, UPDATE, DELETE ON jobs.failure TO {{prefix}}_app;
 GRANT SELECT ON jobs.heartbeat, jobs.follower, jobs.schedule TO {{prefix}}_app;
 

@@ -489,7 +489,7 @@ CREATE TABLE payout.payout (
     CHECK (next_retry_at IS NULL OR status IN ('FAILED', 'REVERSED'))
 );
 CREATE INDEX payout_queue ON payout.payout (tenant_id, status, created_at);
-CREATE INDEX payout_recent ON payout.payout (tenant_id, created_at);
+CREATE INDEX payout_recent ON payout.payout (created_at, id);
 CREATE INDEX payout_to_retry ON payout.payout (next_retry_at) WHERE next_retry_at IS NOT NULL;
 CREATE INDEX payout_by_beneficiary ON payout.payout (beneficiary_id, created_at);
 CREATE INDEX payout_for_person ON payout.payout (tenant_id, modified_at) WHERE needs_person IS NOT NULL;
@@ -538,6 +538,8 @@ CREATE TABLE payout.attempt (
 CREATE INDEX attempt_to_send ON payout.attempt (next_send_at) WHERE phase IN ('PREPARED', 'SENDING', 'UNKNOWN');
 CREATE INDEX attempt_to_poll ON payout.attempt (next_poll_at) WHERE next_poll_at IS NOT NULL;
 CREATE INDEX attempt_recent ON payout.attempt (first_sent_at);
+CREATE INDEX attempt_unresolved ON payout.attempt (tenant_id, phase) WHERE phase IN ('UNKNOWN', 'REVIEW');
+CREATE INDEX attempt_queued ON payout.attempt (tenant_id) WHERE provider_status = 'queued';
 
 -- The monthly cap as a counter row with CHECK, taken in teacher order.
 CREATE TABLE payout.monthly_cap (

@@ -1,0 +1,125 @@
+"""One order to the provider and what is learnt from it. No database here, and nothing is decided from silence."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from pipeline.clock import Clock
+from pipeline.payouts.answers import Paused, Refused, Unknown, Why
+from pipeline.payouts.orders import REFERENCE_PREFIX
+from pipeline.payouts.provider import Ambiguous, NoneFound, Paid, Provider
+from pipeline.payouts.reasons import REFUSED
+from pipeline.payouts.settle import Doubtful, Finding, Refusal, Seen, Unsent, Unsure
+from pipeline.payouts.states import RANKS
+from pipeline.payouts.trail import Said
+
+SAFE_TO_RESEND = timedelta(days=6)  # the provider keeps keys for seven calendar days; one is for clocks and zones
+SURE_OF_NOTHING = timedelta(hours=1)  # a lost order has shown itself by then, as the provider's own procedure says
+AGAIN_S = (15, 60, 120, 300, 600)  # after an unknown outcome; the same key makes a repeat harmless, the last one repeats
+
+Trouble = tuple[Why, float | None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """An attempt that is to be sent, with the exact bytes. `before`: what it was before this call."""
+
+    attempt_id: UUID
+    reference: str
+    key: str
+    body: bytes
+    sends: int  # this call's number
+    tries: int  # calls before this one without a certain answer
+    before: Literal["PREPARED", "UNKNOWN"]
+    first_sent_at: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an order led to. `trouble` None: the provider answered about this payout."""
+
+    finding: Finding
+    trouble: Trouble | None = None
+
+
+def again_after(tries: int) -> timedelta:
+    """How long to wait after `tries` earlier calls without a certain answer."""
+    return timedelta(seconds=AGAIN_S[min(tries, len(AGAIN_S) - 1)])
+
+
+def place(provider: Provider, order: Order, clock: Clock, last_start: float) -> Outcome:
+    """Send an order, or look it up once it is too old to be sent again. `last_start` by time.monotonic: too late for a call."""
+    at = clock.now()
+    if time.monotonic() > last_start:
+        return Outcome(Unsent(order.attempt_id, order.sends, "NOT_SENT", at, order.before, at), ("NOT_SENT", None))
+    if order.before == "UNKNOWN" and at - order.first_sent_at > SAFE_TO_RESEND:
+        return _look_up(provider, order, clock, "It was sent long ago, its outcome is unknown, and its key has run out.")
+    answer = provider.create_payout(order.body, order.key, order.reference)
+    at = clock.now()
+    if isinstance(answer, Paid):
+        return _seen(order, answer, at)
+    if isinstance(answer, Refused):
+        if order.before == "UNKNOWN":
+            return _look_up(provider, order, clock, None, answer)
+        return Outcome(_refusal(order, answer, at))
+    if isinstance(answer, Paused):
+        wait = timedelta(seconds=answer.wait_s or 1.0)
+        unsent = Unsent(order.attempt_id, order.sends, answer.why, at + wait, order.before, at, (_error(order),))
+        return Outcome(unsent, (answer.why, answer.wait_s))
+    if isinstance(answer, Unknown) and answer.why == "KEY_REUSED":
+        return _look_up(provider, order, clock, "The provider has its key with another body.")
+    return _unsure(order, answer.why if isinstance(answer, Unknown) else "UNREADABLE_ANSWER", at)
+
+
+def _look_up(provider: Provider, order: Order, clock: Clock, doubt: str | None, refused: Refused | None = None) -> Outcome:
+    """Find the payout by its reference. `doubt`: why a person must decide when there is none; else `refused` decides, but late."""
+    found = provider.find_by_reference(order.reference)
+    at = clock.now()
+    if isinstance(found, Paid):
+        return _seen(order, found, at)
+    if isinstance(found, Ambiguous):
+        why = f"The provider has {len(found.ids)} payouts of its reference: {', '.join(found.ids)}."
+        return Outcome(Doubtful(order.attempt_id, order.sends, why, at, (_error(order),)))
+    if not isinstance(found, NoneFound):
+        return _unsure(order, found.why if isinstance(found, Unknown | Paused) else "UNREADABLE_ANSWER", at)
+    if doubt is not None:
+        return Outcome(Doubtful(order.attempt_id, order.sends, doubt, at, (_error(order),)))
+    if refused is not None and at - order.first_sent_at > SURE_OF_NOTHING:
+        return Outcome(_refusal(order, refused, at))
+    return Outcome(Unsure(order.attempt_id, order.sends, "REFUSED_AFTER_UNKNOWN", at + again_after(order.tries), at, (_error(order),)))
+
+
+def _seen(order: Order, paid: Paid, at: datetime) -> Outcome:
+    if paid.payout.status not in RANKS:
+        return _unsure(order, "UNREADABLE_ANSWER", at)
+    said = (Said("08/04", order.reference, paid.body), Said("08/05", paid.payout.id))
+    return Outcome(Seen(order.attempt_id, paid.payout, "REPLY", at, said))
+
+
+def _refusal(order: Order, refused: Refused, at: datetime) -> Refusal:
+    return Refusal(order.attempt_id, order.sends, reason_of(refused), refused.description, at, (_error(order),))
+
+
+def _unsure(order: Order, why: Why, at: datetime) -> Outcome:
+    return Outcome(
+        Unsure(order.attempt_id, order.sends, why, at + again_after(order.tries), at, (_error(order),)),
+        (why, None),
+    )
+
+
+def _error(order: Order) -> Said:
+    return Said("08/10", order.reference)
+
+
+def reason_of(refused: Refused) -> str:
+    """The reason code of a refusal; a refused field says nothing that the provider's own reasons know, but for low balance."""
+    if refused.reason in (None, "input_validation_failed"):
+        return REFUSED
+    return str(refused.reason)
+
+
+def is_ours(reference: str | None) -> bool:
+    """Whether a reference at the provider is one of this product's."""
+    return reference is not None and reference.startswith(REFERENCE_PREFIX)
