@@ -1,0 +1,99 @@
+"""The API process: the app with its routers, opened over one runtime. `uvicorn --factory pipeline.api.app:create_app` serves it."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from pipeline.access.passwords import CONCURRENT_HASHES
+from pipeline.api import boundary, files, health, openapi, payouts, reports, tracking, users, webhook, workflow
+from pipeline.api.answers import internal_error, refused
+from pipeline.api.call import Parts
+from pipeline.api.gate import Gate
+from pipeline.api.serving import call_of
+from pipeline.errors import AppError
+from pipeline.reports.intake import Intake
+from pipeline.runtime import Runtime, open_runtime
+from pipeline.settings import Settings, load
+
+LOGGER = logging.getLogger(__name__)
+
+THREADS = 8  # more only take turns: one process has one interpreter lock, and the database two cores
+SPARE_CONNECTIONS = 2  # master data is looked at again, and numbers are taken, beside a request's own transaction
+POOL_SIZE = THREADS + CONCURRENT_HASHES + SPARE_CONNECTIONS
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The app of a process of its own: settings from the environment, the database opened at the start and closed at the end."""
+    chosen = settings or load()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with open_runtime(chosen, pool_size=POOL_SIZE, say=LOGGER.info) as rt:
+            async with _serving(app, rt):
+                yield
+
+    return _app(lifespan)
+
+
+def build(rt: Runtime, threads: int = THREADS) -> FastAPI:
+    """The app over a runtime that is already open, for tests and benches; close the runtime after the app."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _serving(app, rt, threads):
+            yield
+
+    return _app(lifespan)
+
+
+@asynccontextmanager
+async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS) -> AsyncIterator[None]:
+    parts = Parts(rt, Intake(rt), Gate(threads, "api"), Gate(CONCURRENT_HASHES, "sign-in"))
+    rt.masterdata.current()  # the first request should not wait for it
+    app.state.parts = parts
+    try:
+        yield
+    finally:
+        parts.gate.close()
+        parts.sign_in_gate.close()
+
+
+def _app(lifespan: Lifespan) -> FastAPI:
+    app = FastAPI(
+        title="SDCRS",
+        version="1",
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,  # a path is right or it is not
+        docs_url=None,  # its page fetches scripts from elsewhere
+        redoc_url=None,
+        exception_handlers={HTTPException: _no_route, Exception: _fault},
+    )
+    for room in (users, files, reports, workflow, boundary, payouts, webhook, tracking, health):
+        app.include_router(room.router)
+    app.openapi = lambda: openapi.schema(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods in the error shape."""
+    call = call_of(request)
+    path = call.path[:200]
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        answer = refused(call, [AppError("SDCRS_METHOD_NOT_ALLOWED", method=call.method, path=path)])
+        answer.headers.update(error.headers or {})
+        return answer
+    if isinstance(error, HTTPException) and error.status_code != 404:
+        return refused(call, [AppError("SDCRS_INVALID_REQUEST", field="body", detail="cannot be read")])
+    return refused(call, [AppError("SDCRS_UNKNOWN_PATH", path=path)])
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """What went wrong outside a room's function."""
+    return refused(call_of(request), [internal_error(error)])

@@ -1,0 +1,155 @@
+"""/openapi.json: the requests' models, the answers' shapes, and an example for each, put together when it is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from pipeline.api import examples, shapes
+from pipeline.api.users import OfficerSearch
+from pipeline.packets.contracts.boundary import BoundaryRequest
+from pipeline.packets.contracts.payouts import PayoutRetryRequest, PayoutSearchRequest
+from pipeline.packets.contracts.reports import CreateRequest, SearchRequest, TrackRequest, UpdateRequest
+from pipeline.packets.contracts.users import TokenForm
+from pipeline.packets.contracts.workflow import TransitionRequest
+
+DESCRIPTION = (
+    "Stray dog reports, from a teacher's packet to a settled payout. Sign in at `/user/oauth/token`; send the token as "
+    "`Authorization: Bearer` or as `RequestInfo.authToken`. A browser's session cookie is believed on GET only. Errors have "
+    "one shape and stable codes. A request with the same `RequestInfo.msgId` and body, or the same `Idempotency-Key`, is "
+    "answered again and not done again."
+)
+REF = "#/components/schemas/{model}"
+OPEN = ("/user/oauth/token", "/sdcrs-services/v1/report/_track", "/track/{tracking_id}", "/webhook/v1/razorpay", "/livez", "/readyz")
+READ_ERRORS = (400, 401, 403, 404, 413, 503)
+WRITE_ERRORS = (*READ_ERRORS, 409)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of an operation besides its path."""
+
+    request: type[BaseModel] | None = None
+    example: Any = None
+    content: str = "application/json"
+    answer: type[BaseModel] | None = None
+    status: int = 200
+    errors: tuple[int, ...] = READ_ERRORS
+    parameters: tuple[Mapping[str, Any], ...] = field(default=())
+
+
+def _query(name: str, about: str, **kind: Any) -> Mapping[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": about, "schema": {"type": "string", **kind}}
+
+
+REPEATABLE: tuple[Mapping[str, Any], ...] = (
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Under which a repetition is known; another body with the same key is refused (409).",
+        "schema": {"type": "string", "maxLength": 200},
+    },
+)
+
+REPORT = "/sdcrs-services/v1/report"
+WORKFLOW = "/egov-workflow-v2/egov-wf/process"
+_UPDATE = Told(UpdateRequest, examples.UPDATE, answer=shapes.DogReportsAnswer, errors=WRITE_ERRORS, parameters=REPEATABLE)
+
+TOLD: Mapping[tuple[str, str], Told] = {
+    ("/user/oauth/token", "post"): Told(
+        TokenForm, examples.TOKEN, "application/x-www-form-urlencoded", shapes.TokenAnswer, errors=(400, 401, 403, 413, 429, 503)
+    ),
+    ("/user/v1/_search", "post"): Told(OfficerSearch, examples.OFFICERS, answer=shapes.OfficersAnswer),
+    ("/filestore/v1/files", "post"): Told(
+        answer=shapes.FilesAnswer,
+        status=201,
+        parameters=(_query("tenantId", "whose file it is"), _query("module", "such as SDCRS"), _query("tag", "such as capture-evidence")),
+    ),
+    ("/filestore/v1/files/{file_store_id}", "get"): Told(
+        parameters=(
+            _query("variant", "photo when left out", enum=["photo", "thumbnail", "original"]),
+            _query("expires", "of a signed link"),
+            _query("signature", "of a signed link"),
+        )
+    ),
+    (f"{REPORT}/_create", "post"): Told(
+        CreateRequest, examples.CREATE, answer=shapes.DogReportsAnswer, status=201, errors=WRITE_ERRORS, parameters=REPEATABLE
+    ),
+    (f"{REPORT}/_update", "post"): _UPDATE,
+    (f"{REPORT}/_update", "put"): _UPDATE,
+    (f"{REPORT}/_search", "post"): Told(SearchRequest, examples.SEARCH, answer=shapes.DogReportsAnswer),
+    (f"{REPORT}/_count", "post"): Told(SearchRequest, examples.SEARCH, answer=shapes.CountAnswer),
+    (f"{REPORT}/_track", "post"): Told(TrackRequest, examples.TRACK, answer=shapes.TrackAnswer, errors=(400, 404, 413, 503)),
+    ("/location/v1/_boundary", "post"): Told(BoundaryRequest, examples.BOUNDARY, answer=shapes.BoundaryAnswer),
+    (f"{WORKFLOW}/_search", "post"): Told(
+        answer=shapes.ProcessInstancesAnswer,
+        parameters=(
+            {**_query("businessIds", "report numbers, separated by commas"), "required": True},
+            _query("history", "true: every change", enum=["true", "false"]),
+            _query("tenantId", "whose reports"),
+            _query("offset", "rows to skip"),
+            _query("limit", "rows of the page"),
+        ),
+    ),
+    (f"{WORKFLOW}/_transition", "post"): Told(
+        TransitionRequest, examples.TRANSITION, answer=shapes.ProcessInstancesAnswer, errors=WRITE_ERRORS, parameters=REPEATABLE
+    ),
+    ("/payout/v1/_search", "post"): Told(PayoutSearchRequest, examples.PAYOUTS, answer=shapes.PayoutsAnswer),
+    ("/payout/v1/_retry", "post"): Told(
+        PayoutRetryRequest, examples.RETRY, answer=shapes.RetryAnswer, errors=WRITE_ERRORS, parameters=REPEATABLE
+    ),
+    ("/webhook/v1/razorpay", "post"): Told(errors=(400, 401, 413, 503)),
+}
+
+
+def schema(app: FastAPI) -> dict[str, Any]:
+    """The description, made once for each app."""
+    if app.openapi_schema is None:
+        app.openapi_schema = _build(app)
+    return app.openapi_schema
+
+
+def _build(app: FastAPI) -> dict[str, Any]:
+    built: dict[str, Any] = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    components: dict[str, Any] = {}
+    for path, operations in built["paths"].items():
+        for method, operation in operations.items():
+            _describe(operation, TOLD.get((path, method), Told(errors=())), components)
+            if path not in OPEN:
+                operation["security"] = [{"bearer": []}]
+    built["components"] = {
+        "schemas": dict(sorted(components.items())),
+        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "the access_token of /user/oauth/token"}},
+    }
+    return built
+
+
+def _describe(operation: dict[str, Any], told: Told, components: dict[str, Any]) -> None:
+    path_parameters = [entry for entry in operation.get("parameters", []) if entry["in"] == "path"]
+    operation["parameters"] = [*path_parameters, *(dict(entry) for entry in told.parameters)]
+    if told.request is not None:
+        content = {"schema": _reference(told.request, components, "validation"), "example": told.example}
+        operation["requestBody"] = {"required": True, "content": {told.content: content}}
+    answers: dict[str, Any] = {}
+    if told.answer is not None:
+        described = {"application/json": {"schema": _reference(told.answer, components, "serialization")}}
+        answers[str(told.status)] = {"description": (told.answer.__doc__ or "").strip(), "content": described}
+    else:
+        answers["200"] = {"description": "as the path says"}
+    for status in told.errors:
+        answers[str(status)] = {
+            "description": "refused",
+            "content": {"application/json": {"schema": _reference(shapes.ErrorAnswer, components, "serialization")}},
+        }
+    operation["responses"] = answers
+
+
+def _reference(model: type[BaseModel], components: dict[str, Any], mode: Any) -> dict[str, str]:
+    made = model.model_json_schema(by_alias=True, ref_template=REF, mode=mode)
+    components.update(made.pop("$defs", {}))
+    components[model.__name__] = made
+    return {"$ref": REF.format(model=model.__name__)}

@@ -1,0 +1,167 @@
+"""Reports as an answer shows them to one caller: the rows of queries/reports.sql, with persons as far as the role allows.
+
+What a role may not know is not read: no reporter, school or selfie for officers and supervisors, one's own for teachers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping
+
+import queries
+from pipeline.access import policy
+from pipeline.access.caller import Caller
+from pipeline.api.call import Call
+from pipeline.packets.render.facts import RecordedFacts, View, view_of
+from pipeline.packets.render.report import dog_report_answer
+from pipeline.vault.persons import mask_phone, mask_vpa
+
+Fields = dict[str, str | None]
+
+COUNT_LIMIT = 10_001  # one more than can be paged to: "more than ten thousand", at the price of ten thousand
+SORT_WINDOW = 10_000  # newest matching reports of each tenant that a sort by anything but creation looks at
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What a list looks for. None filters nothing; `tenants` is never empty of meaning: no tenant, no report."""
+
+    tenants: Sequence[str]
+    ids: Sequence[UUID] | None = None
+    report_number: str | None = None
+    tracking_id: str | None = None
+    statuses: Sequence[str] = ()
+    service_type: str | None = None
+    reporter_id: UUID | None = None
+    officer_id: UUID | None = None
+    locality_code: str | None = None
+    ward_code: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    sort: str = "createdTime"
+    ascending: bool = False
+    offset: int = 0
+    limit: int = 20
+
+
+@dataclass
+class _Read:
+    """Rows beside the reports themselves."""
+
+    evidence: dict[UUID, list[dict[str, Any]]] = field(default_factory=dict)
+    payouts: dict[UUID, RowMapping] = field(default_factory=dict)
+    originals: dict[UUID, str] = field(default_factory=dict)
+    persons: dict[str, Fields] = field(default_factory=dict)
+
+
+def find(conn: Connection, caller: Caller, wanted: Criteria) -> tuple[list[UUID], int]:
+    """The ids of one page in order, and how many match in all, counted up to COUNT_LIMIT."""
+    sight = policy.sight(caller)
+    created = wanted.sort == "createdTime"
+    rows = queries.rows(
+        conn,
+        "reports.page",
+        ids=None if wanted.ids is None else list(wanted.ids),
+        report_number=wanted.report_number,
+        tracking_id=wanted.tracking_id,
+        status=wanted.statuses[0] if len(wanted.statuses) == 1 else None,
+        statuses=list(wanted.statuses) if len(wanted.statuses) > 1 else None,
+        service_type=wanted.service_type,
+        reporter_id=wanted.reporter_id,
+        officer_id=wanted.officer_id,
+        locality_code=wanted.locality_code,
+        ward_code=wanted.ward_code,
+        created_from=wanted.created_from,
+        created_to=wanted.created_to,
+        sees_all=sight.all,
+        own_reporter=sight.reporter_id,
+        own_officer=sight.officer_id,
+        tenants=list(wanted.tenants),
+        oldest_first=created and wanted.ascending,
+        window=wanted.offset + wanted.limit if created else SORT_WINDOW,
+        sort=wanted.sort,
+        ascending=wanted.ascending,
+        offset=wanted.offset,
+        limit=wanted.limit,
+        count_limit=COUNT_LIMIT,
+    )
+    return [row["id"] for row in rows if row["id"] is not None], int(rows[0]["total"])
+
+
+def answers(
+    conn: Connection, call: Call, caller: Caller, ids: Sequence[UUID], sent_vpas: Mapping[UUID, str] | None = None
+) -> list[dict[str, Any]]:
+    """The DogReports with these ids, in this order, as the caller may see them; an unknown id is left out.
+
+    `sent_vpas` are addresses that the caller has just sent for a report: only they are shown in full.
+    """
+    if not ids:
+        return []
+    own = caller.account_id if caller.has("TEACHER") else None
+    rows = queries.rows(conn, "reports.by_ids", ids=list(ids), own_reporter=own, sees_reporters=policy.sees_reporters(caller), now=call.now)
+    views = {row["id"]: view_of(caller.roles, owner=bool(row["own"])) for row in rows}
+    read = _beside(conn, call, caller, rows, views)
+    shown = {row["id"]: dog_report_answer(_facts(call, row, read, views[row["id"]], (sent_vpas or {}).get(row["id"]))) for row in rows}
+    return [shown[report_id] for report_id in ids if report_id in shown]
+
+
+def _facts(call: Call, row: RowMapping, read: _Read, view: View, sent_vpa: str | None) -> RecordedFacts:
+    persons = read.persons
+    reporter = row["reporter_id"]
+    if sent_vpa is not None and reporter is not None:
+        persons = persons | {str(reporter): persons.get(str(reporter), {}) | {"vpa": sent_vpa}}
+    payout = read.payouts.get(row["id"])
+    retried_at = payout["last_retry_at"] if payout else None
+    return RecordedFacts(
+        report={**row, "duplicate_of_number": read.originals.get(row["duplicate_of"])},
+        evidence=read.evidence.get(row["id"], ()),
+        payout=dict(payout) if payout else {},
+        attempt={"number": 1, "created_at": retried_at} if retried_at else {},
+        persons=persons,
+        options={"public_url": call.public_url},
+        view=view,
+    )
+
+
+def _beside(conn: Connection, call: Call, caller: Caller, rows: Sequence[RowMapping], views: Mapping[UUID, View]) -> _Read:
+    read = _Read()
+    for photo in queries.rows(
+        conn, "reports.evidence", report_ids=list(views), with_selfies=any(view is not View.FIELD for view in views.values())
+    ):
+        link = call.public_url + call.rt.files.sign(photo["file_id"], "photo", call.now)
+        read.evidence.setdefault(photo["report_id"], []).append({**photo, "url": link})
+    paid = [row["id"] for row in rows if row["payout_status"] is not None and views[row["id"]] is not View.FIELD]
+    if paid:
+        read.payouts = {row["report_id"]: row for row in queries.rows(conn, "reports.payouts", report_ids=paid)}
+    copied = [row["duplicate_of"] for row in rows if row["duplicate_of"] is not None and views[row["id"]] is View.REVIEW]
+    if copied:
+        read.originals = {row["id"]: row["report_number"] for row in queries.rows(conn, "reports.originals", ids=copied)}
+    read.persons = _persons(conn, call, caller, rows)
+    return read
+
+
+def _persons(conn: Connection, call: Call, caller: Caller, rows: Sequence[RowMapping]) -> dict[str, Fields]:
+    """Reporters with school, and officers by name; a phone in full only to its owner, a VPA masked."""
+    reporters = {row["reporter_id"] for row in rows if row["reporter_id"] is not None}
+    officers = set() if caller.roles == {"TEACHER"} else {row["assigned_officer_id"] for row in rows} - {None}
+    found = call.rt.vault.get(conn, [*(reporters | officers)], ("name", "phone") if reporters else ("name",))
+    persons: dict[str, Fields] = {str(officer): {"name": found.get(officer, {}).get("name")} for officer in officers}
+    others = [reporter for reporter in reporters if reporter != caller.account_id]
+    schools = {row["id"]: row["school_name"] for row in queries.rows(conn, "reports.schools", account_ids=others)} if others else {}
+    for reporter in reporters:
+        phone = found.get(reporter, {}).get("phone")
+        own = reporter == caller.account_id
+        persons[str(reporter)] = {
+            "name": found.get(reporter, {}).get("name"),
+            "phone": phone if own else mask_phone(phone),
+            "school_name": caller.school_name if own else schools.get(reporter),
+        }
+    return persons
+
+
+def masked_vpa(vpa: str | None) -> str | None:
+    """A UPI address as lists show it."""
+    return mask_vpa(vpa)
