@@ -7,14 +7,15 @@ and kept by a second shot of the same scene. This module knows no database and n
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from PIL import ExifTags, Image, ImageDraw
-from PIL.TiffImagePlugin import IFDRational
+from PIL import Image, ImageDraw
+
+from pipeline.demo.exif import exif_block
 
 Kind = Literal["dog", "selfie", "capture"]
 Colour = tuple[int, int, int]
@@ -90,10 +91,8 @@ def photo(
         pixels *= np.float32(light)
     shown = Image.fromarray(pixels.clip(0, 255, out=pixels).astype(np.uint8))
     out = io.BytesIO()
-    if camera is None:
-        shown.save(out, "JPEG", quality=QUALITY)
-    else:
-        shown.save(out, "JPEG", quality=QUALITY, exif=_exif(camera, latitude, longitude, taken_at))
+    exif = b"" if camera is None else exif_block(camera.make, camera.model, camera.software, latitude, longitude, taken_at)
+    shown.save(out, "JPEG", quality=QUALITY, dpi=(72, 72), exif=exif)
     return out.getvalue()
 
 
@@ -213,41 +212,3 @@ def _draw_selfie(draw: ImageDraw.ImageDraw, random: Random, face: Random) -> Non
         draw.arc((eye - 8, y - 14, eye + 8, y - 2), 200, 340, fill=hair, width=2)
     draw.line((x, y, x - 3, y + 0.4 * r, x + 3, y + 0.4 * r), fill=(130, 90, 70), width=1)
     draw.arc((x - 0.35 * r, y + 0.35 * r, x + 0.35 * r, y + 0.8 * r), 20, 160, fill=(150, 70, 70), width=3)
-
-
-def _exif(camera: Camera, latitude: float | None, longitude: float | None, taken_at: datetime | None) -> Image.Exif:
-    exif = Image.Exif()
-    exif[ExifTags.Base.Make] = camera.make
-    exif[ExifTags.Base.Model] = camera.model
-    if camera.software is not None:
-        exif[ExifTags.Base.Software] = camera.software
-    if taken_at is not None:
-        written = f"{taken_at:%Y:%m:%d %H:%M:%S}"
-        offset = f"{taken_at:%z}"
-        exif[ExifTags.Base.DateTime] = written
-        exif.get_ifd(ExifTags.IFD.Exif).update(
-            {
-                ExifTags.Base.DateTimeOriginal: written,
-                ExifTags.Base.OffsetTime: f"{offset[:3]}:{offset[3:5]}",
-                ExifTags.Base.OffsetTimeOriginal: f"{offset[:3]}:{offset[3:5]}",
-            }
-        )
-    if latitude is not None and longitude is not None:
-        place: dict[int, Any] = {
-            ExifTags.GPS.GPSLatitudeRef: "N" if latitude >= 0 else "S",
-            ExifTags.GPS.GPSLatitude: _sexagesimal(latitude),
-            ExifTags.GPS.GPSLongitudeRef: "E" if longitude >= 0 else "W",
-            ExifTags.GPS.GPSLongitude: _sexagesimal(longitude),
-        }
-        if taken_at is not None:
-            utc = taken_at.astimezone(UTC)
-            place[ExifTags.GPS.GPSDateStamp] = f"{utc:%Y:%m:%d}"
-            place[ExifTags.GPS.GPSTimeStamp] = (IFDRational(utc.hour), IFDRational(utc.minute), IFDRational(utc.second))
-        exif.get_ifd(ExifTags.IFD.GPSInfo).update(place)
-    return exif
-
-
-def _sexagesimal(degrees: float) -> tuple[IFDRational, IFDRational, IFDRational]:
-    """Degrees, minutes and seconds to a thousandth: 3 cm on the ground."""
-    thousandths = round(abs(degrees) * 3_600_000)
-    return IFDRational(thousandths // 3_600_000), IFDRational(thousandths // 60_000 % 60), IFDRational(thousandths % 60_000, 1000)

@@ -7,6 +7,7 @@ proof, and whatever cannot be read in it is None and not an error.
 import hashlib
 import io
 import math
+import re
 import struct
 import threading
 import warnings
@@ -43,6 +44,8 @@ warnings.filterwarnings(
 )  # it remarks on damaged EXIF, which a sender could fill our log with
 
 _decoding = threading.BoundedSemaphore(2)  # large photos take 160 MB each while they are decoded
+_DATE_TIME = re.compile(r"([0-9]{4}):([0-9]{2}):([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})")
+_OFFSET = re.compile(r"Z|([+-])([0-9]{2}):?([0-5][0-9])")
 _FORMATS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -240,9 +243,12 @@ def _degrees(value: Any, reference: Any, signs: str, limit: int) -> float | None
 
 
 def _date_time(value: Any) -> datetime | None:
-    written = clean_text(value, 19)
+    parts = _DATE_TIME.fullmatch(clean_text(value, 19) or "")
+    if parts is None:
+        return None
     try:
-        found = datetime.strptime(written or "", "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - the camera's clock has no zone
+        year, month, day, hour, minute, second = map(int, parts.groups())
+        found = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the camera's clock has no zone
     except ValueError:
         return None
     return found if EARLIEST_YEAR <= found.year <= LATEST_YEAR else None
@@ -258,10 +264,8 @@ def _gps_at(day: Any, time: Any) -> datetime | None:
 
 
 def _offset(value: Any) -> int | None:
-    written = clean_text(value, 6)
-    try:
-        found = datetime.strptime(written or "", "%z").utcoffset()
-    except ValueError:
+    parts = _OFFSET.fullmatch(clean_text(value, 6) or "")
+    if parts is None:
         return None
-    minutes = None if found is None else round(found.total_seconds() / 60)
-    return minutes if minutes is not None and abs(minutes) <= MAX_OFFSET_MIN else None
+    minutes = 0 if parts[0] == "Z" else int(parts[2]) * 60 + int(parts[3])
+    return None if minutes > MAX_OFFSET_MIN else -minutes if parts[1] == "-" else minutes
