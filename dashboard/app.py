@@ -21,7 +21,6 @@ from starlette.concurrency import run_in_threadpool  # noqa: E402
 from dashboard import console  # noqa: E402
 from dashboard.backend import BACKEND  # noqa: E402
 from dashboard.routes import middleware, routes  # noqa: E402
-from dashboard.widgets import map as maps  # noqa: E402
 from pipeline.settings import load  # noqa: E402
 
 
@@ -33,11 +32,11 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     than half the time.
     """
     BACKEND.start(load())
-    # Streamlit warns that a component is declared outside a page run; `maps.register` makes up for that
+    # Streamlit warns that a component is declared outside a page run; `register` below makes up for that
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     for spec in console.PAGES:
         importlib.import_module(spec.view)
-    maps.register()
+    importlib.import_module("dashboard.widgets.map").register()
     gc.collect()
     gc.freeze()
     try:

@@ -204,8 +204,8 @@ def _display_name(runtime: Runtime, caller: Caller) -> str:
 
 
 @lru_cache(maxsize=200)  # scopes in use at once: one for each tenant with people in it
-def _has_demo(database: Database, scope: tuple[str, ...], minute: int) -> bool:
-    """`minute` only makes the answer be asked for again in the next one."""
+def _has_demo(database: Database, scope: tuple[str, ...], _minute: int) -> bool:
+    """`_minute` only makes the answer be asked for again in the next one."""
     with database.begin(scope) as conn:
         row = queries.one(conn, "shell.has_demo")
     return row is not None and bool(row["demo"])
