@@ -53,10 +53,10 @@ class Box:
     life_bell: Bell = field(default_factory=Bell)
     courier_bell: Bell = field(default_factory=Bell)
     stopping: threading.Event = field(default_factory=threading.Event)
-    reader: Engine = field(init=False)  # the same pool for reads, without BEGIN and ROLLBACK around each
+    single: Engine = field(init=False)  # the same pool, each statement its own transaction: no BEGIN and COMMIT around it
 
     def __post_init__(self) -> None:
-        self.reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def switches(self) -> Switches:

@@ -78,7 +78,7 @@ def _health(call: Call) -> Body:
 
 
 def _status(call: Call) -> Body:
-    with call.box.reader.connect() as conn:
+    with call.box.single.connect() as conn:
         balance = conn.execute(
             text("SELECT balance_paise FROM sandbox.account WHERE account_number = :number"), {"number": call.box.config.account_number}
         ).scalar_one()
@@ -92,7 +92,7 @@ def _status(call: Call) -> Body:
                 "SELECT COALESCE(sum(amount_paise + fees_paise), 0) FROM sandbox.payout WHERE status = 'queued' AND reason = 'low_balance'"
             )
         ).scalar_one()
-    due = life.next_due(call.box)
+    due = life.look(call.box).next_at
     return {
         "sandbox": True,
         "account_number": call.box.config.account_number,
@@ -126,7 +126,7 @@ AUDIT = text(
 
 
 def _audit(call: Call) -> Body:
-    with call.box.reader.connect() as conn:
+    with call.box.single.connect() as conn:
         return dict(conn.execute(AUDIT).mappings().one())
 
 
@@ -150,7 +150,7 @@ def _journal(call: Call) -> Body:
     limit, after = int(call.body.get("limit", JOURNAL_DEFAULT)), int(call.body.get("after", 0))
     if not 1 <= limit <= JOURNAL_MAX:
         raise MisuseError(f"limit must be from 1 to {JOURNAL_MAX}")
-    with call.box.reader.connect() as conn:
+    with call.box.single.connect() as conn:
         statement = text(f"{JOURNALS[call.rest]} WHERE p.seq > :after ORDER BY p.seq LIMIT :limit")
         rows = conn.execute(statement, {"after": after, "limit": limit})
         items = [{name: _shown(value) for name, value in row.items()} for row in rows.mappings()]
@@ -217,7 +217,7 @@ def _clear_faults(call: Call) -> Body:
 
 
 def _reload_faults(box: Box) -> None:
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         box.faults.load(conn)
 
 
@@ -245,7 +245,7 @@ def _balance(call: Call) -> Body:
 def _after_money(box: Box) -> Body:
     """Let the queue drain, and say what is left."""
     drained = life.drain(box)
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         statement = text("SELECT balance_paise FROM sandbox.account WHERE account_number = :number")
         return {"balance_paise": conn.execute(statement, {"number": box.config.account_number}).scalar_one(), "drained": drained}
 
@@ -306,7 +306,7 @@ def _settle(call: Call) -> Body:
             break
         in_time = time.monotonic() < deadline
     left = courier_room.pending(call.box)["pending"]
-    due = life.next_due(call.box)
+    due = life.look(call.box).next_at
     return {**done, "pending_events": left, "next_due_at": due.isoformat() if due else None, "settled": in_time and left == 0}
 
 

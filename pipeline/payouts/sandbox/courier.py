@@ -2,7 +2,6 @@
 
 import http.client
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +79,8 @@ class Courier:
                 outcomes = self._send_all(posts)
                 self._note(outcomes)
                 tally.update(outcome.state for outcome in outcomes)
+                if len(posts) < BATCH:
+                    break
         return tally
 
     def _claim(self, after: int, forced: bool, late: bool) -> list[Post]:
@@ -92,7 +93,7 @@ class Courier:
             "lease": now + LEASE,
             "count": BATCH,
         }
-        with box.engine.begin() as conn:
+        with box.single.connect() as conn:
             rows = sorted(conn.execute(CLAIM, values).all(), key=lambda row: int(row.seq))
         if not box.faults.waiting("webhook"):
             return [Post(row) for row in rows]
@@ -176,7 +177,7 @@ class Courier:
         """Write down what became of each."""
         box = self._box
         gave_up = [outcome for outcome in outcomes if outcome.state == "dropped" and outcome.result != "lost by a fault"]
-        with box.engine.begin() as conn:
+        with box.single.connect() as conn:
             conn.execute(
                 NOTE,
                 {
@@ -209,31 +210,30 @@ NOTE = text(
 
 def next_attempt(box: Box) -> datetime | None:
     """When the next event is to be tried; None when the outbox is empty."""
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         return conn.execute(text("SELECT min(greatest(next_attempt_at, not_before)) FROM sandbox.event WHERE state = 'pending'")).scalar()
 
 
 def run(box: Box, courier: Courier, report: Callable[[str, Exception], None]) -> None:
     """The thread that delivers. Ends when the box stops; a failing database is reported and tried again."""
     while not box.stopping.is_set():
-        began = time.monotonic()
         try:
+            due = None
             if box.switches.webhooks == "auto":
-                courier.deliver()
-            due = next_attempt(box) if box.switches.webhooks == "auto" else None
+                due = box.now() if courier.deliver()["delivered"] else next_attempt(box)
         except (DBAPIError, PoolTimeout) as error:
             report("courier", error)
             box.stopping.wait(TROUBLE_S)
             continue
-        box.stopping.wait(max(TICK_S - (time.monotonic() - began), 0))
+        box.stopping.wait(TICK_S)
         now = box.now()
-        wait = IDLE_S if due is None else min(max((due - now).total_seconds(), 0), IDLE_S)
+        wait = IDLE_S if due is None else min((due - now).total_seconds(), IDLE_S)
         if wait > 0:
             box.courier_bell.sleep(wait, now + timedelta(seconds=wait))
 
 
 def pending(box: Box) -> dict[str, int]:
     """How many events are in which state."""
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         rows = conn.execute(text("SELECT state, count(*) FROM sandbox.event GROUP BY state")).all()
     return {"pending": 0, "delivered": 0, "dropped": 0, "silent": 0, **{row[0]: row[1] for row in rows}}

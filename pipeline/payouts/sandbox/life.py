@@ -5,12 +5,12 @@ safe against other processes because it locks what it moves.
 """
 
 import threading
-import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -31,24 +31,68 @@ FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _one_at_a_time = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """What waits, in one look: times None where nothing does, sums in paise."""
+
+    payout_at: datetime | None
+    validation_at: datetime | None
+    late_at: datetime | None
+    balance: int
+    smallest: int | None  # in the queue for money
+
+    @property
+    def drains(self) -> bool:
+        return self.smallest is not None and self.smallest <= self.balance
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When something happens by itself next; None when all waits for people, money or nothing."""
+        return min((at for at in (self.payout_at, self.validation_at, self.late_at) if at is not None), default=None)
+
+
+LOOK = text(
+    "SELECT (SELECT min(due_at) FROM sandbox.payout WHERE due_at IS NOT NULL) AS payout_at, "
+    "(SELECT min(due_at) FROM sandbox.validation WHERE due_at IS NOT NULL) AS validation_at, "
+    "(SELECT min(due_at) FROM sandbox.delayed_request WHERE done_at IS NULL) AS late_at, "
+    "(SELECT balance_paise FROM sandbox.account WHERE account_number = :number) AS balance, "
+    "(SELECT min(amount_paise + fees_paise) FROM sandbox.payout WHERE status = 'queued' AND reason = 'low_balance') AS smallest"
+)
+
+
+def look(box: Box) -> Waiting:
+    """What waits, and since when."""
+    with box.single.connect() as conn:
+        return Waiting(**conn.execute(LOOK, {"number": box.config.account_number}).mappings().one())
+
+
 def advance(box: Box, *, everything: bool = False, late: bool = False) -> Counter[str]:
     """Do what is due, once through. `everything`: also steps whose delay has not passed; `late`: also late commits. Commits in batches."""
     done: Counter[str] = Counter()
     with _one_at_a_time:
-        done["late_commits"] += _commit_late(box, late)
-        done["drained"] += _drain(box)
-        done["moved"] += _step(box, everything)
-        done["validated"] += _validate(box, everything)
+        waiting, now = look(box), box.now()
+        if _due(waiting.late_at, now, late):
+            done["late_commits"] += _commit_late(box, late)
+        if waiting.drains:
+            done["drained"] += _drain(box)
+        if _due(waiting.payout_at, now, everything):
+            done["moved"] += _step(box, everything)
+        if _due(waiting.validation_at, now, everything):
+            done["validated"] += _validate(box, everything)
     if done.total():
         box.courier_bell.ring()
     return done
+
+
+def _due(at: datetime | None, now: datetime, anyway: bool) -> bool:
+    return at is not None and (anyway or at <= now)
 
 
 def _step(box: Box, everything: bool) -> int:
     """Payouts take the next step of their script; each at most one."""
     moved = 0
     due = FOREVER if everything else box.now()
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         waiting = conn.execute(DUE, {"due": due, "count": PASS}).scalars().all()
     for first in range(0, len(waiting), BATCH):
         with box.engine.begin() as conn:
@@ -87,12 +131,10 @@ def drain(box: Box) -> int:
 def _drain(box: Box) -> int:
     """First in, first out, skipping what the balance does not reach for."""
     drained = 0
-    with box.reader.connect() as conn:
-        balance, smallest = _queue(conn, box)
-    while smallest is not None and smallest <= balance:
+    while (waiting := look(box)).drains:
         with box.engine.begin() as conn:
             now = box.now()
-            rows = conn.execute(QUEUE, {"balance": balance, "count": BATCH}).mappings().all()
+            rows = conn.execute(QUEUE, {"balance": waiting.balance, "count": BATCH}).mappings().all()
             left = books.lock_account(conn, box)
             moves = []
             for row in rows:
@@ -103,9 +145,8 @@ def _drain(box: Box) -> int:
                     moves.append(books.Move(row, "processing", None, row["step"], due))
             books.apply(conn, box, moves, now)
             drained += len(moves)
-            balance, smallest = _queue(conn, box)
-            if not moves:
-                break
+        if not moves:
+            break
     return drained
 
 
@@ -113,19 +154,6 @@ QUEUE = text(
     "SELECT * FROM sandbox.payout WHERE status = 'queued' AND reason = 'low_balance' AND amount_paise + fees_paise <= :balance "
     "ORDER BY seq LIMIT :count FOR NO KEY UPDATE SKIP LOCKED"
 )
-
-
-def _queue(conn: Connection, box: Box) -> tuple[int, int | None]:
-    """Balance, and the smallest sum that waits for it (None: nothing waits), in paise."""
-    row = conn.execute(
-        text(
-            "SELECT balance_paise, (SELECT min(amount_paise + fees_paise) FROM sandbox.payout "
-            "WHERE status = 'queued' AND reason = 'low_balance') "
-            "FROM sandbox.account WHERE account_number = :number"
-        ),
-        {"number": box.config.account_number},
-    ).one()
-    return row[0], row[1]
 
 
 def _validate(box: Box, everything: bool) -> int:
@@ -188,7 +216,7 @@ def delay_commit(box: Box, request: Request, seconds: float) -> None:
 
 def _commit_late(box: Box, late: bool) -> int:
     """Carry out requests whose reply was lost. Each twice at worst, and the key makes that harmless."""
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         rows = conn.execute(
             text(
                 "SELECT seq, idempotency_key, body FROM sandbox.delayed_request WHERE done_at IS NULL AND due_at <= :due "
@@ -209,32 +237,18 @@ def _commit_late(box: Box, late: bool) -> int:
     return len(rows)
 
 
-def next_due(box: Box) -> datetime | None:
-    """When something happens by itself next; None when all waits for people, money or nothing."""
-    with box.reader.connect() as conn:
-        return conn.execute(
-            text(
-                "SELECT least((SELECT min(due_at) FROM sandbox.payout WHERE due_at IS NOT NULL), "
-                "(SELECT min(due_at) FROM sandbox.validation WHERE due_at IS NOT NULL), "
-                "(SELECT min(due_at) FROM sandbox.delayed_request WHERE done_at IS NULL))"
-            )
-        ).scalar()
-
-
 def ticker(box: Box, report: Any) -> None:
     """The thread that lets time pass. Ends when the box stops; a failing database is reported and tried again."""
     while not box.stopping.is_set():
-        began = time.monotonic()
         try:
-            advance(box)
-            due = next_due(box)
+            busy = advance(box).total() > 0
+            due = box.now() if busy else look(box).next_at
         except (DBAPIError, PoolTimeout) as error:
             report("ticker", error)
             box.stopping.wait(TROUBLE_S)
             continue
-        rest = max(TICK_S - (time.monotonic() - began), 0)
-        box.stopping.wait(rest)
+        box.stopping.wait(TICK_S)
         now = box.now()
-        wait = IDLE_S if due is None else min(max((due - now).total_seconds(), 0), IDLE_S)
+        wait = IDLE_S if due is None else min((due - now).total_seconds(), IDLE_S)
         if wait > 0:
             box.life_bell.sleep(wait, now + timedelta(seconds=wait))

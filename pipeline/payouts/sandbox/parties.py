@@ -62,7 +62,7 @@ def _one(conn: Connection, statement: str, row_id: str, field: str = "id") -> Ro
 
 def get_contact(box: Box, request: Request) -> Reply:
     contact_id = rules.check_id("cont", request.path["id"])
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         return ok(shapes.contact(_one(conn, "SELECT * FROM sandbox.contact WHERE id = :id", contact_id)))
 
 
@@ -131,7 +131,7 @@ def _fund_account(conn: Connection, contact_id: str, address: str, now: datetime
 
 def get_fund_account(box: Box, request: Request) -> Reply:
     account_id = rules.check_id("fa", request.path["id"])
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         return ok(shapes.fund_account(_one(conn, "SELECT * FROM sandbox.fund_account WHERE id = :id", account_id)))
 
 
@@ -168,7 +168,7 @@ def _listed(box: Box, request: Request, table: str, filters: dict[str, str]) -> 
     values: dict[str, Any] = {**page.filters, "count": page.count, "skip": page.skip}
     values.update(since=page.created_from, until=page.created_to)
     statement = f"SELECT * FROM {table} WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT :count OFFSET :skip"  # noqa: S608
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         return list(conn.execute(text(statement), values).mappings())
 
 
@@ -255,7 +255,7 @@ def _with_accounts(conn: Connection, rows: list[RowMapping]) -> list[shapes.Enti
 
 def get_validation(box: Box, request: Request) -> Reply:
     validation_id = rules.check_id("fav", request.path["id"])
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         row = _one(conn, "SELECT * FROM sandbox.validation WHERE id = :id", validation_id)
         return ok(_with_accounts(conn, [row])[0])
 
@@ -263,5 +263,5 @@ def get_validation(box: Box, request: Request) -> Reply:
 def list_validations(box: Box, request: Request) -> Reply:
     """Validations, newest first."""
     rows = _listed(box, request, "sandbox.validation", {"account_number": "CAST(:account_number AS text) <> ''"})
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         return ok(shapes.collection(_with_accounts(conn, rows)))

@@ -176,7 +176,7 @@ def _by_id(conn: Connection, payout_id: str) -> RowMapping:
 def get(box: Box, request: Request) -> Reply:
     """One payout as it is now."""
     payout_id = rules.check_id("pout", request.path["id"])
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         row = _by_id(conn, payout_id)
         return ok(_expanded(conn, [row], request.expand)[0])
 
@@ -206,7 +206,7 @@ def listed(box: Box, request: Request) -> Reply:
         values["until"] = page.created_to
     tail = "ORDER BY p.seq DESC LIMIT :count OFFSET :skip"
     statement = f"SELECT p.* FROM sandbox.payout AS p WHERE {' AND '.join(where)} {tail}"  # noqa: S608
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         rows = conn.execute(text(statement), values).mappings().all()
         return ok(shapes.collection(_expanded(conn, rows, request.expand)))
 

@@ -31,14 +31,14 @@ def listed(box: Box, request: Request) -> Reply:
         "AND (CAST(:until AS timestamptz) IS NULL OR created_at < :until) "
         "ORDER BY seq DESC LIMIT :count OFFSET :skip"
     )
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         return ok(shapes.collection(_entities(conn, list(conn.execute(statement, values).mappings()))))
 
 
 def get(box: Box, request: Request) -> Reply:
     """One statement line."""
     transaction_id = rules.check_id("txn", request.path["id"])
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         rows = list(conn.execute(text("SELECT * FROM sandbox.transaction WHERE id = :id"), {"id": transaction_id}).mappings())
         if not rows:
             raise RefusedError(refusals.UNKNOWN_ID, field="id")
@@ -51,7 +51,7 @@ def balances(box: Box, request: Request) -> Reply:
     kind = request.query.get("account_type")
     if kind and kind not in ACCOUNT_TYPES:
         raise RefusedError("The selected account type is invalid.", field="account_type")
-    with box.reader.connect() as conn:
+    with box.single.connect() as conn:
         statement = text("SELECT * FROM sandbox.account WHERE account_number = :number")
         rows = conn.execute(statement, {"number": box.config.account_number}).mappings().all()
     shown = rows if kind in (None, "", "razorpayx_lite") and not request.query.get("bank_code") else []
