@@ -51,9 +51,10 @@ def refuse(rt: Runtime, report_id: UUID) -> None:
     now = rt.clock.now()
     with rt.database.worker() as conn:
         attempt = conn.execute(
-            text(
-                "SELECT a.id, a.sends FROM payout.attempt a JOIN payout.payout p ON p.id = a.payout_id WHERE p.report_id = :id ORDER BY number DESC LIMIT 1"
-            ),
+            text("""
+                SELECT a.id, a.sends FROM payout.attempt a JOIN payout.payout p ON p.id = a.payout_id
+                WHERE p.report_id = :id ORDER BY a.number DESC LIMIT 1
+            """),
             {"id": report_id},
         ).one()
         refusal = Refusal(attempt.id, attempt.sends, "beneficiary_vpa_invalid", "The UPI ID is not valid", now)
