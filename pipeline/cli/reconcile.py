@@ -4,7 +4,7 @@ import argparse
 import sys
 from datetime import timedelta
 
-from pipeline.payouts.reconciliation import reconcile
+from pipeline.payouts.reconcile import reconcile
 from pipeline.runtime import open_runtime
 from pipeline.settings import Settings
 

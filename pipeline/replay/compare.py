@@ -20,6 +20,7 @@ BINDING = frozenset(
     }
 )  # fmt: skip
 # Prose that happens to stand under a binding name, and numbers that only look like it
+OPAQUE = frozenset({"id"})  # ids are opaque text, whatever made them up; ours are UUIDs
 NOT_BINDING_BELOW = frozenset({"details", "message", "comment", "calculation"})
 
 
@@ -56,6 +57,9 @@ def compare(expected: Any, got: Any, path: str = "", key: str = "") -> Iterator[
     elif key in BINDING:
         if expected != got:
             yield Difference(path, _short(expected), _short(got))
+    elif key in OPAQUE:
+        if got is None:
+            yield Difference(path, _short(expected), "null")
     elif _kind(expected) != _kind(got):
         yield Difference(path, f"{_kind(expected)} {_short(expected)}", f"{_kind(got)} {_short(got)}")
 

@@ -126,8 +126,13 @@ def _boundary(world: World, packet: PacketFile) -> Verdict:
 
 
 def _auto_rejected(world: World, packet: PacketFile) -> Verdict:
-    """03/09: a photo taken five kilometres from the phone, with its own teacher."""
-    copy = world.brought_to("PENDING_VALIDATION", packet.at, exif_at=FAR)
+    """03/09: the picture of an earlier report, taken five kilometres from the phone, beside a selfie of last week."""
+    world.clock.set(packet.at - timedelta(minutes=2))
+    earlier = world.photos(GATE, packet.at - timedelta(minutes=4))
+    world.submit(world.new_teacher(), files=earlier, service_type="StrayDogInjured")
+    again = world.again(FAR, packet.at - timedelta(minutes=2))
+    old_selfie = world.photos(GATE, packet.at - 7 * DAY)[1]
+    copy = world.brought_to("PENDING_VALIDATION", packet.at, files=[again, old_selfie])
     world.clock.set(packet.at)
     world.drain()
     world.copies[packet.id] = copy

@@ -12,12 +12,23 @@ Kind = Literal["match", "ruling", "differs", "not ours"]
 RULINGS: dict[str, dict[str, str]] = {
     "03/06": {"$": "section 4 and issue B: /fraud/v1 comes with the whole rule set"},
     "03/07": {"$": "section 4 and issue B: /fraud/v1 comes with the whole rule set"},
+    "01/12": {
+        "ResponseInfo.msgId": "issue D: stage 01 comes with the state's own sign-in; the password form carries no RequestInfo",
+        "userInfo.": "issue D: stage 01 comes with the state's own sign-in, which brings e-mail and designation",
+    },
+    "03/05": {"result.highestSimilarity": "section 3: photos are looked up from 0.90 on; below it nothing is measured"},
+    "03/09": {"resultingState.isTerminal": "section 2: REOPEN leads out of AUTO_REJECTED, which is final but not terminal"},
     "06/01": {"DogReports[0].evidence": "section 8: evidence is always the array of 02/08"},
     "06/02": {
         "DogReports[0].evidence": "section 8: evidence is always the array of 02/08",
+        "DogReports[0].location.landmark": "section 1.1: free text does not bind, and 02/07 sends no landmark",
         "DogReports[0].reporter": "section 1.5: officers get no reporter field and no selfie",
     },
-    "10/02": {"DogReports[0].evidence": "section 8: evidence is always the array of 02/08"},
+    "08/03": {"account_number": "section 1.5: privacy wins, bank data are sealed with the exact bytes that were sent"},
+    "10/02": {
+        "DogReports[0].evidence": "section 8: evidence is always the array of 02/08",
+        "DogReports[0].location.landmark": "section 1.1: free text does not bind, and 02/07 sends no landmark",
+    },
 }
 
 

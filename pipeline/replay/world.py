@@ -5,7 +5,7 @@ starts from by the same services that people use.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from pipeline.access.accounts import NewAccount, create_accounts
 from pipeline.access.caller import Caller
+from pipeline.access.passwords import hash_password
 from pipeline.access.sessions import open_session
 from pipeline.clock import SettableClock
 from pipeline.demo.cast import Cast, cast
@@ -84,14 +85,15 @@ class World:
         self.people = self._hire()
         self.copies: dict[str, Copy] = {}
         self.answers: dict[str, tuple[int, Any]] = {}  # what a packet's request was answered, under the id of the answer's packet
+        self._scene = 0  # what the last dog photo shows
         self.uploaded: dict[str, str] = {}  # the packets' file ids and ours
 
     # people
 
     def _hire(self) -> Cast:
         md = self.rt.masterdata.current()
-        people = cast(self.rt, md, 0, "", Random(1), self.clock.now())
-        accounts = [NewAccount(**{**account.__dict__, "password_hash": None}) for account in people.accounts]
+        people = cast(self.rt, md, 0, hash_password(self.rt.settings.demo_password), Random(1), self.clock.now())
+        accounts = [account if account.username == "T12345" else replace(account, password_hash=None) for account in people.accounts]
         with self.rt.database.worker() as conn:
             create_accounts(conn, self.rt.vault, accounts, self.clock.now())
         self._callers = {
@@ -159,8 +161,13 @@ class World:
 
     def photos(self, at: tuple[float, float], taken_at: datetime, exif_at: tuple[float, float] | None = None) -> list[tuple[str, bytes]]:
         """A dog photo and a selfie that nobody else has."""
-        dog = photo(self._next(), "dog", *(exif_at or at), taken_at)
+        self._scene = self._next()
+        dog = photo(self._scene, "dog", *(exif_at or at), taken_at)
         return [("dog.jpg", dog), ("selfie.jpg", photo(self._next(), "selfie", *at, taken_at + timedelta(seconds=27)))]
+
+    def again(self, exif_at: tuple[float, float], taken_at: datetime) -> tuple[str, bytes]:
+        """The last dog photo's scene once more, with other EXIF: another file, and to the eye the same picture."""
+        return "again.jpg", photo(self._scene, "dog", *exif_at, taken_at)
 
     def submit(
         self,

@@ -37,6 +37,10 @@ def gps_check(facts: RecordedFacts) -> Part:
     }
 
 
+def _seconds_between(earlier: Any, later: Any) -> int | None:
+    return None if earlier is None or later is None else round((later - earlier).total_seconds())
+
+
 def timestamp_check(facts: RecordedFacts) -> Part:
     """03/03: age of the photo when the report came."""
     check = _check(facts, "TIMESTAMP_FRESHNESS")
@@ -49,6 +53,7 @@ def timestamp_check(facts: RecordedFacts) -> Part:
             "currentTime": ms(check.get("checked_at")),
             "calculation": {
                 "captureToSubmitSeconds": None if measured is None else round(measured * HOUR_S),
+                "captureToNowSeconds": _seconds_between(photo.get("captured_at"), check.get("checked_at")),
                 "maxAllowedSeconds": None if limit is None else round(limit * HOUR_S),
                 "maxAllowedHours": limit,
             },

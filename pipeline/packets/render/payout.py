@@ -87,7 +87,9 @@ def payout_answer(facts: RecordedFacts) -> Part:
         "approvalStatus": approval_status(payout),
         "needsPerson": payout.get("needs_person"),
         "auditDetails": {
+            "createdBy": "SYSTEM",
             "createdTime": ms(payout.get("created_at")),
+            "lastModifiedBy": "SYSTEM",
             "lastModifiedTime": ms(payout.get("modified_at")),
         },
     }

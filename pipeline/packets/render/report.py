@@ -24,6 +24,7 @@ _PLACE = {
     "gpsLatitude": "gps_latitude",
     "gpsLongitude": "gps_longitude",
     "gpsAccuracy": "gps_accuracy_m",
+    "accuracy": "gps_accuracy_m",  # the same, as officers' packets call it
 }
 
 # What the public sees of a state; a payout is nobody's business
