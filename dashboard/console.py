@@ -61,8 +61,8 @@ class PageSpec:
 PAGES: tuple[PageSpec, ...] = (
     PageSpec("my_reports", "My reports", ":material/assignment_ind:", frozenset({"TEACHER"}), "dashboard.views.my_reports"),
     PageSpec("visits", "Field visits", ":material/directions_walk:", frozenset({"MC_OFFICER"}), "dashboard.views.visits"),
-    PageSpec("assignment", "Assignment", ":material/map:", frozenset({"MC_SUPERVISOR"}), "dashboard.views.assignment"),
-    PageSpec("payouts", "Payouts", ":material/payments:", ADMINS, "dashboard.views.payouts"),
+    PageSpec("payouts", "Payouts", ":material/payments:", ADMINS | {"AUDITOR"}, "dashboard.views.payouts"),
+    PageSpec("assignment", "Assignment", ":material/map:", ADMINS | {"MC_SUPERVISOR"}, "dashboard.views.assignment"),
     PageSpec("inbox", "Inbox", ":material/inbox:", frozenset({"VERIFIER", "SENIOR_VERIFIER"}) | ADMINS, "dashboard.views.inbox"),
     PageSpec("analytics", "Analytics", ":material/monitoring:", EVERYONE, "dashboard.views.analytics"),
     PageSpec("trace", "Trace", ":material/timeline:", EVERYONE, "dashboard.views.trace"),

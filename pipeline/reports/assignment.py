@@ -1,7 +1,7 @@
 """Who visits: officers with their wards and load, the recommendation, and the facts of assigning and reassigning."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -52,6 +52,18 @@ def recommend(candidates: Sequence[Officer], ward_code: str | None) -> Officer |
     """Who covers the ward, is on duty and has room, with the lowest load; None when nobody does."""
     fit = [o for o in candidates if o.on_duty and o.active and o.load < o.max_load and ward_code in o.wards]
     return min(fit, key=lambda o: (o.load, o.username), default=None)
+
+
+def recommend_each(candidates: Sequence[Officer], ward_codes: Sequence[str | None]) -> list[Officer | None]:
+    """The recommendation for each of several reports given out together: each one counts in the load that the next one sees."""
+    current = {officer.id: officer for officer in candidates}
+    chosen: list[Officer | None] = []
+    for ward_code in ward_codes:
+        officer = recommend(list(current.values()), ward_code)
+        chosen.append(officer)
+        if officer is not None:
+            current[officer.id] = replace(officer, load=officer.load + 1)
+    return chosen
 
 
 def recommendation_reason(officer: Officer, ward_code: str | None) -> str:

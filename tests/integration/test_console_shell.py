@@ -21,9 +21,9 @@ MENU = [
     ("senior", ["inbox", "analytics", "trace"]),
     ("supervisor", ["assignment", "analytics", "trace"]),
     ("officer", ["visits", "analytics", "trace"]),
-    ("district_admin", ["payouts", "inbox", "analytics", "trace"]),
-    ("admin", ["payouts", "inbox", "analytics", "trace"]),
-    ("auditor", ["analytics", "trace"]),
+    ("district_admin", ["payouts", "assignment", "inbox", "analytics", "trace"]),
+    ("admin", ["payouts", "assignment", "inbox", "analytics", "trace"]),
+    ("auditor", ["payouts", "analytics", "trace"]),
 ]
 done: list[str] = []
 
