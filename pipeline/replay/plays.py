@@ -127,13 +127,13 @@ def _boundary(world: World, packet: PacketFile) -> Verdict:
 
 def _auto_rejected(world: World, packet: PacketFile) -> Verdict:
     """03/09: the picture of an earlier report, taken five kilometres from the phone, beside a selfie of last week."""
-    world.clock.set(packet.at - timedelta(minutes=2))
+    world.clock.set(packet.at - timedelta(seconds=5))
     earlier = world.photos(GATE, packet.at - timedelta(minutes=4))
     world.submit(world.new_teacher(), files=earlier, service_type="StrayDogInjured")
     again = world.again(FAR, packet.at - timedelta(minutes=2))
     old_selfie = world.photos(GATE, packet.at - 7 * DAY)[1]
-    copy = world.brought_to("PENDING_VALIDATION", packet.at, files=[again, old_selfie])
     world.clock.set(packet.at)
+    copy = world.submit(world.new_teacher(), files=[again, old_selfie])
     world.drain()
     world.copies[packet.id] = copy
     return written(world, packet, copy)

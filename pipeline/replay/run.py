@@ -42,7 +42,7 @@ def replay(settings: Settings, folder: Path, here: bool, say: Callable[[str], No
     `here`: in the database at hand, which keeps what the replay writes; else in one of its own, dropped at the end.
     Raises SDCRS_INVALID_REQUEST for a folder that holds no packets.
     """
-    now = SystemClock().now()
+    now = SystemClock().now().replace(microsecond=0)  # whole seconds: the provider counts in them, and no order may change
     packets = read_packets(folder, now)
     with ExitStack() as stack:
         found = stack.enter_context(urls(settings, say))
@@ -50,7 +50,8 @@ def replay(settings: Settings, folder: Path, here: bool, say: Callable[[str], No
             found = stack.enter_context(own_database(found))
         clock = SettableClock(packets[0].at)
         rt = stack.enter_context(_runtime(settings, found, clock, here))
-        world = World(rt, clock, stack.enter_context(served(rt)), str(rt.settings.razorpayx_base_url))
+        api_url = stack.enter_context(served(rt))
+        world = stack.enter_context(closing(World(rt, clock, api_url, str(rt.settings.razorpayx_base_url))))
         world.control("settings", {"delay_seconds": 86_400})  # payouts wait until a packet moves them
         reports = [packet for packet in packets if packet.id >= "02"]
         if reports:

@@ -83,10 +83,16 @@ class World:
         self.sandbox = httpx.Client(base_url=sandbox_url, timeout=REQUEST_S, trust_env=False)
         self.intake = Intake(rt)
         self.people = self._hire()
+        self.jobs: list[Job] = all_jobs(rt)
         self.copies: dict[str, Copy] = {}
         self.answers: dict[str, tuple[int, Any]] = {}  # what a packet's request was answered, under the id of the answer's packet
         self._scene = 0  # what the last dog photo shows
         self.uploaded: dict[str, str] = {}  # the packets' file ids and ours
+
+    def close(self) -> None:
+        """End the connections; the runtime belongs to the caller."""
+        self.http.close()
+        self.sandbox.close()
 
     # people
 
@@ -242,8 +248,7 @@ class World:
 
     def drain(self, *names: str) -> None:
         """Run our jobs until nothing is due: all of them, or the named ones."""
-        jobs: list[Job] = [job for job in all_jobs(self.rt) if not names or job.name in names]
-        run_until_idle(jobs, self.clock)
+        run_until_idle([job for job in self.jobs if not names or job.name in names], self.clock)
 
     def control(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Ask something of the sandbox's test dashboard."""

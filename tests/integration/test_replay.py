@@ -67,7 +67,7 @@ def test_the_newest_packet_is_now(tmp_path: Path) -> None:
 def test_a_file_that_is_no_packet_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "02-x").mkdir()
     (tmp_path / "02-x" / "bad.json").write_text(content)
-    with pytest.raises(AppError, match="bad.json"):
+    with pytest.raises(AppError, match=r"bad\.json"):
         read_packets(tmp_path, NOW)
 
 
