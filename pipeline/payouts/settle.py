@@ -248,25 +248,32 @@ class Settlement:
     def _late(self, seen: Seen, payout: Payout, attempt: Attempt) -> Verdict:
         """Nothing new but what may come late: the UTR, the fees, the reason of a queue; and a poll was made."""
         entity = seen.payout
-        changed: Verdict = "LATE"
-        if entity.status == attempt.provider_status:
-            reason = entity.status_details.reason if entity.status_details else None
-            if (entity.utr and attempt.utr is None) or (reason and reason != attempt.reason):
-                attempt.utr = attempt.utr or entity.utr
-                attempt.reason, attempt.reason_text = reason or attempt.reason, _text(entity) or attempt.reason_text
-                changed = "APPLIED"
-            attempt.fees_paise, attempt.tax_paise = entity.fees or attempt.fees_paise, entity.tax or attempt.tax_paise
-            if payout.status == "COMPLETED" and attempt.number == payout.retry_count and not payout.settled_by_hand and payout.utr is None:
-                payout.utr = attempt.utr
+        verdict: Verdict = "LATE"
+        if entity.status == attempt.provider_status and self._completed(entity, attempt):
+            verdict = "APPLIED"
+            if payout.status == "COMPLETED" and attempt.number == payout.retry_count and not payout.settled_by_hand:
+                payout.utr = payout.utr or attempt.utr
+            self._books.change(payout, attempt)
         if seen.source == "POLL":
+            since = attempt.accepted_at or seen.at
             attempt.polls += 1
-            attempt.next_poll_at = polling.next_poll_at(attempt.provider_rank, attempt.polls, attempt.accepted_at or seen.at, seen.at)
-            if polling.is_stuck(attempt.provider_rank, attempt.accepted_at or seen.at, seen.at):
+            attempt.next_poll_at = polling.next_poll_at(attempt.provider_rank, attempt.polls, since, seen.at)
+            if polling.is_stuck(attempt.provider_rank, since, seen.at):
                 self._call_person(
                     payout, "The provider has not settled it within three working days. Ask its support for the bank's answer."
                 )
-        self._books.change(payout, attempt)
-        return changed
+            self._books.change(attempt)
+        return verdict
+
+    def _completed(self, entity: PayoutEntity, attempt: Attempt) -> bool:
+        """Take over what was missing or has changed at the same status; whether there was anything."""
+        reason = entity.status_details.reason if entity.status_details else None
+        before = (attempt.utr, attempt.reason, attempt.fees_paise, attempt.tax_paise)
+        attempt.utr = attempt.utr or entity.utr
+        if reason is not None and reason != attempt.reason:
+            attempt.reason, attempt.reason_text = reason, _text(entity) or None
+        attempt.fees_paise, attempt.tax_paise = entity.fees or attempt.fees_paise, entity.tax or attempt.tax_paise
+        return before != (attempt.utr, attempt.reason, attempt.fees_paise, attempt.tax_paise)
 
     def _paid(self, payout: Payout, attempt: Attempt, at: datetime, comment: str) -> None:
         payout.status, payout.completed_at, payout.utr = "COMPLETED", at, attempt.utr

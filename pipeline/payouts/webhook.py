@@ -7,6 +7,7 @@ names another amount, another address or another payout than the attempt it refe
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -159,7 +160,7 @@ def settle_events(conn: Connection, md: MasterData, vault: Vault, ids: Sequence[
             else:
                 done.append((event.id, "UNKNOWN_PAYOUT", None))
             continue
-        body = read_json(vault.unseal("payout.webhook", event.event_id, event.sealed))
+        body = json.loads(vault.unseal("payout.webhook", event.event_id, event.sealed))  # it was read strictly when it came
         payout = parse(WebhookEvent, body).payout
         if payout is None or payout.status not in RANKS:
             done.append((event.id, "IGNORED", attempt_id))
