@@ -21,6 +21,7 @@ VILLE = "dj.djibouti-ville"
 PHONES = {"dj": "55{:06d}", "ncr": "55500{:05d}"}  # not assigned to mobiles: Djibouti's begin with 77, India's with 6 to 9
 HANDLES = ("okaxis", "okhdfcbank", "oksbi", "okicici", "ybl", "paytm")
 REPORTS_PER_TEACHER = 12  # in two months; a few report far more
+TEACHERS_MIN = 6  # of a tenant, three times as many in dj.djibouti-ville: enough for its fixed reports under the daily limit
 OFFICERS_PER_WARD = 1
 # VPAs that make the sandbox fail, and how many teachers of a hundred have each: enough to see, few enough to be exceptions
 FAILING_VPAS = (("fails.vpa.invalid", 2.0), ("fails.account.frozen", 1.0), ("reversed.after.processed", 1.0), ("fails.once", 1.5))
@@ -60,6 +61,7 @@ class Cast:
     """Everybody, and the accounts to be made for them."""
 
     crews: dict[str, Crew]
+    admins: dict[str, tuple[Caller, Caller]]  # of each state: who pays, and who approves
     accounts: tuple[NewAccount, ...]
 
     def teacher(self, username: str) -> Teacher:
@@ -155,12 +157,19 @@ def cast(rt: Runtime, md: MasterData, reports: int, password_hash: str, random: 
         for username, role, tenant_id, name, phone, wards in STAFF
     }
     states = {md.tenant(tenant_id).state_id for tenant_id in md.leaves()}
+    admins = {"dj": (named["ADMIN001"], named["ADMIN002"])}
     for state_id in sorted(states - {"dj"}):
-        for _ in range(2):
-            casting.staff(f"ADMIN{100 + casting.next('ADMIN'):03d}", "STATE_ADMIN", state_id)
+        first, second = (casting.staff(f"ADMIN{100 + casting.next('ADMIN'):03d}", "STATE_ADMIN", state_id) for _ in range(2))
+        admins[state_id] = (first, second)
     leaves = md.leaves()
-    crews = {tenant_id: _crew(casting, tenant_id, named, max(4, reports // REPORTS_PER_TEACHER // len(leaves))) for tenant_id in leaves}
-    return Cast(crews, tuple(casting.accounts))
+    each = reports // REPORTS_PER_TEACHER // len(leaves)
+    crews = {
+        tenant_id: _crew(
+            casting, tenant_id, named, max(TEACHERS_MIN * (3 if tenant_id == VILLE else 1), each * (2 if tenant_id == VILLE else 1))
+        )
+        for tenant_id in leaves
+    }
+    return Cast(crews, admins, tuple(casting.accounts))
 
 
 def _crew(casting: _Casting, tenant_id: str, named: dict[str, Caller], teachers: int) -> Crew:

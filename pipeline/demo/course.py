@@ -170,6 +170,6 @@ class Course:
         )
 
     def _rate(self, story: Story, captured_at: datetime) -> None:
-        at = captured_at + timedelta(hours=self._random.uniform(4, 70))
+        at = captured_at + timedelta(hours=self._random.uniform(20, 90))  # the money has come by then
         if self._random.random() < RATED_SHARE and at < self._now:
             story.rating = (at, self._random.choices((5, 4, 3, 2, 1), (48, 30, 12, 6, 4))[0])

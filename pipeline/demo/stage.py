@@ -75,11 +75,10 @@ class Stage:
             due = [(story, step) for story, step in due if step.action != "MARK_CAPTURED"]
             if not due:
                 return
-            self.act(due)
-            progress(len(due))
+            self.act(due, progress)
             rounds += 1
 
-    def act(self, steps: Sequence[tuple[Story, Step]]) -> None:
+    def act(self, steps: Sequence[tuple[Story, Step]], progress: Progress | None = None) -> None:
         """Carry out steps, each person's of one kind together; a refused one ends its story."""
 
         def person_and_action(entry: tuple[Story, Step]) -> tuple[str, str]:
@@ -89,6 +88,8 @@ class Stage:
             entries = list(group)
             for start in range(0, len(entries), BATCH):
                 self._act_together(entries[start : start + BATCH])
+            if progress is not None:
+                progress(len(entries))
 
     def _act_together(self, entries: Sequence[tuple[Story, Step]]) -> None:
         caller, action = entries[0][1].by, entries[0][1].action
