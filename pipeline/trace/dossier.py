@@ -17,7 +17,7 @@ from pipeline.notifications.follower import message_text
 from pipeline.packets.catalogue import get
 from pipeline.packets.personal import with_personal
 from pipeline.packets.render import render
-from pipeline.packets.render.facts import RecordedFacts, View, view_of
+from pipeline.packets.render.facts import RecordedFacts, Row, View, view_of
 from pipeline.runtime import Runtime
 from pipeline.vault.persons import mask_phone, mask_vpa
 
@@ -116,13 +116,13 @@ class Dossier:
         value = self.persons.get(person_id, {}).get(field)
         return None if value is None else str(value)
 
-    def _attempt(self, header: RowMapping) -> Mapping[str, Any]:
+    def _attempt(self, header: RowMapping) -> Row:
         named = [a for a in self.attempts if header["key"] in (a["reference_id"], str(a["id"]), a["provider_payout_id"])]
         before = [a for a in self.attempts if a["created_at"] <= header["occurred_at"]]
         found = named or before[-1:]
         return found[0] if found else {}
 
-    def _notification(self, header: RowMapping) -> Mapping[str, Any]:
+    def _notification(self, header: RowMapping) -> Row:
         found = next((n for n in self.notifications if str(n["id"]) == header["key"]), None)
         return {} if found is None else {**found, "message": self.message(found)}
 

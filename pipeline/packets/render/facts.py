@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.clock import epoch_ms
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]  # by column name; Any, since the rows of SQLAlchemy may also be asked by column
 
 
 class View(Enum):

@@ -73,7 +73,9 @@ def file_answer(row: Row) -> Part:
 def create_request(facts: RecordedFacts) -> Part:
     """02/07: the report as the teacher's app sent it, as far as recorded."""
     answer = dog_report_answer(facts)
-    place = {key: value for key, value in answer["location"].items() if key not in {"id", "gpsValidated", "gpsValidationResult"}}
+    place = {
+        key: value for key, value in answer["location"].items() if key not in {"id", "accuracy", "gpsValidated", "gpsValidationResult"}
+    }
     photos = [row for row in facts.evidence if row.get("evidence_type") in {"DOG_PHOTO", "REPORTER_SELFIE"}]
     report = {
         "tenantId": facts.tenant_id,
