@@ -86,6 +86,11 @@ def reconcile(rt: Runtime, caller: Caller, since: datetime, until: datetime, now
     return _reconcile(rt, _Area(rt, caller.tenant_id, caller.scope, caller), since, until, now)
 
 
+def reconcile_state(rt: Runtime, state_id: str, since: datetime, until: datetime, now: datetime) -> Run:
+    """The same for a whole state as our own job, for the calendar and the command line."""
+    return _reconcile(rt, _Area(rt, state_id, rt.masterdata.current().descendants(state_id), None), since, until, now)
+
+
 def reconcile_weekly(rt: Runtime, now: datetime) -> list[Run]:
     """The scheduled run of every state whose last one is a week old. A provider that is away is tried again an hour later."""
     md = rt.masterdata.current()

@@ -31,6 +31,16 @@ def sandbox_answers(url: str) -> bool:
 
 
 @contextmanager
+def sandbox_at_hand(settings: Settings, database: Database) -> Iterator[None]:
+    """While the block runs a sandbox answers where this installation expects it; nothing is started for a real provider."""
+    if not settings.sandboxed or settings.razorpayx_base_url or sandbox_answers(sandbox_url(settings)):
+        yield
+        return
+    with own_sandbox(database, f"http://127.0.0.1:{settings.api_port}/webhook/v1/razorpay", settings.sandbox_port):
+        yield
+
+
+@contextmanager
 def own_sandbox(database: Database, webhook_url: str | None, port: int = 0) -> Iterator[str]:
     """Run a sandbox on the database's own books for the length of the block; its address (`port` 0: any free one).
 
