@@ -1,0 +1,143 @@
+"""The floor on which scenes are played: clients, people and photos, the clock of a scene, and what is noted during it."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import cycle
+from uuid import UUID
+
+import psutil  # type: ignore[import-untyped]
+from sqlalchemy import text
+
+from pipeline.bench.clients import Answer, Clients
+from pipeline.bench.figures import MS, Spread, spread
+from pipeline.bench.house import House
+from pipeline.bench.people import TENANT, Person, Staff
+from pipeline.bench.stock import Stock
+from pipeline.errors import AppError
+from pipeline.reports.actions import MAX_UPDATES, act
+from pipeline.reports.update import Update
+
+SETTLE_S = 120.0  # for what a scene leaves in the queues; more means that something is stuck
+LOOK_S = 0.2
+
+_IN_STATE = text("""
+    SELECT id, report_number FROM sdcrs.report
+    WHERE tenant_id = :tenant_id AND status = :status AND created_at >= :since ORDER BY created_at, id LIMIT :limit
+""")
+_WAITING = text("""
+    SELECT (SELECT count(*) FROM sdcrs.report WHERE status = 'PENDING_VALIDATION')
+         + (SELECT count(*) FROM sdcrs.report WHERE status = 'CAPTURED')
+         + (SELECT count(*) FROM payout.attempt WHERE phase IN ('PREPARED', 'SENDING', 'UNKNOWN'))
+         + (SELECT count(*) FROM payout.webhook_event WHERE processed_at IS NULL)
+""")
+
+
+@dataclass
+class Tally:
+    """What was answered within the measured span."""
+
+    opens: float  # monotonic
+    closes: float
+    took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    refused: Counter[str] = field(default_factory=Counter)  # by kind
+    errors: Counter[str] = field(default_factory=Counter)  # by code
+    lifecycles: int = 0
+    finished: int = 0  # within the span or not
+
+    def note(self, answer: Answer) -> None:
+        """Count an answer, if it falls into the span."""
+        if not self.opens <= answer.ended < self.closes:
+            return
+        self.took[answer.kind].append(answer.took_s)
+        if not answer.ok:
+            self.refused[answer.kind] += 1
+            self.errors[f"{answer.status} {answer.error}"] += 1
+
+    def finish(self, at: float) -> None:
+        """Count a whole lifecycle that ended at `at`."""
+        self.finished += 1
+        self.lifecycles += self.opens <= at < self.closes
+
+    def spreads(self) -> dict[str, Spread]:
+        """By kind of call, and of all answers together."""
+        every = [seconds for times in self.took.values() for seconds in times]
+        found = {kind: spread(times, self.refused[kind]) for kind, times in self.took.items()}
+        return found | {"every answer": spread(every, sum(self.refused.values()))}
+
+
+class Floor:
+    """One house with its people, as the scenes use it. One thread."""
+
+    def __init__(self, house: House, clients: Clients, staff: Staff, stock: Stock) -> None:
+        self.house, self.clients, self.staff, self.stock = house, clients, staff, stock
+        self.rt = house.rt
+        self._verifiers, self._supervisors, self._officers = cycle(staff.verifiers), cycle(staff.supervisors), cycle(staff.officers)
+        self._count = 0
+
+    def verifier(self) -> Person:
+        return next(self._verifiers)
+
+    def supervisor(self) -> Person:
+        return next(self._supervisors)
+
+    def officer(self) -> Person:
+        return next(self._officers)
+
+    def message_id(self) -> str:
+        """A message id that no other request of this bench has."""
+        self._count += 1
+        return f"bench-{self._count}"
+
+    def in_state(self, status: str, since: datetime, limit: int = 1000) -> list[tuple[UUID, str]]:
+        """Id and number of reports created since then that are in this state, oldest first."""
+        with self.rt.database.worker() as conn:
+            rows = conn.execute(_IN_STATE, {"tenant_id": TENANT, "status": status, "since": since, "limit": limit})
+            return [(row.id, row.report_number) for row in rows]
+
+    def verify(self, reports: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
+        """Verify many at once, as a verifier does from the inbox; those that were verified."""
+        if not reports:
+            return []
+        who = self.verifier().caller
+        updates = [Update(report_id, "VERIFY", comment="Seen") for report_id, _ in reports[:MAX_UPDATES]]
+        with self.rt.database.begin(who.scope) as conn:
+            outcomes = act(conn, self.rt.masterdata.current(), who, updates, self.rt.clock.now())
+        return [report for report, outcome in zip(reports, outcomes, strict=False) if outcome.ok]
+
+    def settle(self) -> None:
+        """Wait until every queue of the worker is empty. Raises SDCRS_BUSY when it does not become so."""
+        deadline = time.monotonic() + SETTLE_S
+        while True:
+            with self.rt.database.worker() as conn:
+                waiting = conn.execute(_WAITING).scalar_one()
+            if not waiting:
+                return
+            if time.monotonic() > deadline:
+                raise AppError("SDCRS_BUSY", retryAfterSeconds=int(SETTLE_S))
+            time.sleep(LOOK_S)
+
+    @contextmanager
+    def processor(self) -> Iterator[dict[str, float]]:
+        """Seconds of processor time used during the block, by process; filled in when it ends."""
+        used: dict[str, float] = {}
+        before = self._cpu_s()
+        yield used
+        used.update({name: seconds - before.get(name, 0.0) for name, seconds in self._cpu_s().items()})
+
+    def _cpu_s(self) -> dict[str, float]:
+        clients = 0.0
+        for process in self.clients.processes:
+            if process.pid is not None and process.is_alive():
+                times = psutil.Process(process.pid).cpu_times()
+                clients += times.user + times.system
+        own = time.process_time()
+        return {**self.house.cpu_s(), "clients": clients + own}
+
+
+def per_lifecycle(used: dict[str, float], lifecycles: int) -> dict[str, float]:
+    """Milliseconds of processor time for each lifecycle, the largest first."""
+    return {name: seconds * MS / max(lifecycles, 1) for name, seconds in sorted(used.items(), key=lambda item: -item[1])}

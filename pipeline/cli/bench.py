@@ -1,0 +1,76 @@
+"""`bench`: measure this machine."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from pipeline.bench.figures import as_data, as_text
+from pipeline.bench.house import Program
+from pipeline.bench.lifecycle import Plan, surroundings
+from pipeline.bench.lifecycle import run as run_lifecycle
+from pipeline.cli.parts import parts
+from pipeline.settings import Settings
+
+EXAMPLES = """examples:
+  python -m pipeline bench                              the whole: 100,000 and 1,000,000 existing reports, about ten minutes
+  python -m pipeline bench lifecycle --quick            a first impression in about two minutes
+  python -m pipeline bench lifecycle --existing 100000 --seconds 30 --json
+
+It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
+DATABASE_URL and DATABASE_OWNER_URL set its database is made on that server.
+"""
+FULL = Plan((100_000, 1_000_000), 60, 75)
+QUICK = Plan((10_000,), 10, 15)
+SERVICES = ("sandbox", "worker", "api")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", default="lifecycle", choices=["lifecycle"], help="what to measure (lifecycle)")
+    parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (60); the open one is a quarter longer")
+    parser.add_argument("--quick", action="store_true", help="10,000 existing reports, 10 seconds")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the arrivals and the photos (1)")
+    parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    base = QUICK if args.quick else FULL
+    seconds = args.seconds or base.seconds
+    plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 1.25 * seconds, args.seed)
+    folder = settings.data_dir / f"bench-{os.getpid()}"
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    if not args.json:
+        print(surroundings())
+    results = []
+    for result in run_lifecycle(settings, programs, folder, plan, say):
+        results.append(result)
+        if not args.json:
+            print("\n".join(as_text(result)), flush=True)
+    say(f"Done in {time.monotonic() - began:.0f} s")
+    if args.json:
+        print(json.dumps({"surroundings": surroundings(), "cores": os.cpu_count(), "scenes": [as_data(r) for r in results]}, indent=2))
+    return 1 if any(result.errors for result in results) else 0
+
+
+def programs(settings: Settings) -> Mapping[str, Program]:
+    """The real processes, as `up` runs them."""
+    table = parts(settings)
+    return {
+        name: Program(part.command, part.environment, f"http://127.0.0.1:{part.port}{part.ready_path}" if part.ready_path else None)
+        for name, part in table.items()
+        if name in SERVICES
+    }
+
+
+def _sizes(value: str) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in value.split(","))
+    if not sizes or min(sizes) < 1 or list(sizes) != sorted(set(sizes)):
+        raise argparse.ArgumentTypeError("numbers above zero in rising order")
+    return sizes
