@@ -5,6 +5,7 @@ rows back before triggers and policies exist, sets their transaction ids to 0 (t
 and clears the followers' positions, so that every follower reads from the start and rebuilds what it keeps.
 """
 
+import contextlib
 import os
 import secrets
 import struct
@@ -26,6 +27,7 @@ MAGIC = b"SDCRSBK1"
 CHUNK_BYTES = 1 << 20  # encrypted piecewise: memory stays flat, and a cut or altered file is found at its place
 NONCE_BYTES = 12
 TAIL_BYTES = 2000  # of a failed tool's own words
+NEWER_SETTING = b"SET transaction_timeout = 0;\n"  # Postgres 17 and later
 WITH_XID = ("sdcrs.report_history", "packet.log", "audit.event")
 
 Key = Callable[[str | None], tuple[str, bytes]]  # key id (None: the current one) -> key id and 32 bytes
@@ -96,12 +98,29 @@ def _started(command: list[str], environment: dict[str, str]) -> "subprocess.Pop
 
 
 def _pg_restore(owner_url: str, programs: Path, plain: Path, sections: list[str]) -> None:
+    """Restore by way of psql, since the script asks older servers for a setting that only newer ones know."""
     address, environment = _address(owner_url)
-    command = [str(programs / "pg_restore"), "--no-owner", "--no-privileges", "--no-policies", "--exit-on-error", *sections]
-    command += ["--dbname", address, str(plain)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise AppError("SDCRS_RESTORE_FAILED", detail=done.stderr[-TAIL_BYTES:].strip())
+    script = [str(programs / "pg_restore"), "--no-owner", "--no-privileges", "--no-policies", *sections, "--file=-", str(plain)]
+    into = [str(programs / "psql"), "--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1", "--dbname", address]
+    with (
+        _started(script, environment) as source,
+        subprocess.Popen(into, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as psql,
+    ):
+        assert source.stdout is not None  # noqa: S101 - asked for above
+        assert psql.stdin is not None  # noqa: S101
+        with contextlib.suppress(BrokenPipeError):  # psql has ended; its own words below say why
+            unknown = NEWER_SETTING
+            for line in source.stdout:
+                if line == unknown:
+                    unknown = b""  # once, in the head of the script
+                    continue
+                psql.stdin.write(line)
+        with contextlib.suppress(BrokenPipeError):
+            psql.stdin.close()
+        complaint = (psql.stderr.read() if psql.stderr else b"")[-TAIL_BYTES:].decode(errors="replace").strip()
+        source.stdout.close()
+    if psql.returncode or source.returncode:
+        raise AppError("SDCRS_RESTORE_FAILED", detail=complaint or "pg_restore could not read the backup")
 
 
 def _encrypt(pieces: Iterator[bytes], file: IO[bytes], key: Key) -> None:
