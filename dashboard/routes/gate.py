@@ -116,7 +116,7 @@ def security_headers(connection: HTTPConnection, settings: Settings) -> dict[str
         "Content-Security-Policy": "; ".join(
             (
                 "default-src 'self'",
-                "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+                "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Streamlit hands a component's script over as a blob
                 "style-src 'self' 'unsafe-inline'",
                 f"img-src {images}",
                 "font-src 'self' data:",

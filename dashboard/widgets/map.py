@@ -100,15 +100,22 @@ def draw(
     selecting: Selecting = "nothing",
     tiles_url: str | None = None,
     height: int = 420,
+    closest_zoom: int | None = None,
 ) -> Selection:
     """Draw the wards and the markers, and return what is selected on the map.
 
     `boundaries` is the GeoJSON of `MasterData.boundary_geojson`; None where a tenant has none. The
-    view fits the markers, else the wards. `height` is in pixels. Only the first MAX_MARKERS are drawn, and the map says so.
+    view fits the markers, else the wards, no closer than `closest_zoom` (None: what suits a list of reports). `height` is in pixels. Only the first MAX_MARKERS are drawn, and the map says so.
     """
     shown = markers[:MAX_MARKERS]
     answer = streamlit_folium.st_folium(
-        ground(boundaries=boundaries, bounds=bounds_of(boundaries, shown), selecting=selecting, tiles_url=tiles_url),
+        ground(
+            boundaries=boundaries,
+            bounds=bounds_of(boundaries, shown),
+            selecting=selecting,
+            tiles_url=tiles_url,
+            closest_zoom=closest_zoom,
+        ),
         feature_group_to_add=marker_layer(shown),  # apart from the ground: a change of markers keeps the view as it is
         key=key,
         height=height,
@@ -121,7 +128,12 @@ def draw(
 
 
 def ground(
-    *, boundaries: Mapping[str, Any] | None, bounds: list[tuple[float, float]] | None, selecting: Selecting, tiles_url: str | None
+    *,
+    boundaries: Mapping[str, Any] | None,
+    bounds: list[tuple[float, float]] | None,
+    selecting: Selecting,
+    tiles_url: str | None,
+    closest_zoom: int | None = None,
 ) -> folium.Map:
     """The map without its markers: tiles where configured, wards, drawing tools, and the view to begin with."""
     # attribution is owed to the maker of tiles; without tiles there is none
@@ -139,7 +151,7 @@ def ground(
             edit_options={"edit": False},
         ).add_to(built)
     if bounds is not None:
-        closest = CLOSEST_ZOOM if tiles_url else CLOSEST_ZOOM_WITHOUT_TILES
+        closest = closest_zoom or (CLOSEST_ZOOM if tiles_url else CLOSEST_ZOOM_WITHOUT_TILES)
         built.fit_bounds(bounds, padding=(EDGE_PX, EDGE_PX), max_zoom=closest)
     return built
 
