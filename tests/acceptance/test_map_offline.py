@@ -21,6 +21,15 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# The map fits its view more than once while the page settles: asked until it gives the same answer twice.
+STANDS_STILL_AT = """async ([lat, lng]) => {
+  for (let last = null; ; ) {
+    const point = window.map.latLngToContainerPoint([lat, lng]);
+    if (last && last.equals(point)) return [point.x, point.y];
+    last = point;
+    await new Promise(resolve => setTimeout(resolve, 400));
+  }
+}"""
 START_S = 40  # an import of Streamlit and pandas on a busy two-core machine, several times over
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
@@ -121,6 +130,7 @@ def test_a_drawn_rectangle_selects_the_markers_inside(visit):
     page.mouse.move(box["x"] + left, box["y"] + top)
     page.mouse.down()
     page.mouse.move(box["x"] + right, box["y"] + bottom, steps=5)
+    page.mouse.move(box["x"] + right + 1, box["y"] + bottom + 1)
     page.mouse.up()
     expect(page.get_by_text("chosen: one, two by area", exact=True)).to_be_visible()
 
@@ -129,6 +139,5 @@ def point_of(page: Page, latitude: float, longitude: float) -> tuple[float, floa
     """Where a place stands on the map, in pixels from its upper left corner."""
     expect(leaflet(page).locator(".leaflet-draw-draw-rectangle")).to_be_visible()
     frame = page.locator("iframe[title*='streamlit_folium']").element_handle().content_frame()
-    find = "([lat, lng]) => { const p = window.map.latLngToContainerPoint([lat, lng]); return [p.x, p.y]; }"
-    left, top = frame.evaluate(find, [latitude, longitude])
+    left, top = frame.evaluate(STANDS_STILL_AT, [latitude, longitude])
     return left, top
