@@ -23,6 +23,8 @@ HANDLES = ("okaxis", "okhdfcbank", "oksbi", "okicici", "ybl", "paytm")
 REPORTS_PER_TEACHER = 12  # in two months; a few report far more
 TEACHERS_MIN = 6  # of a tenant, three times as many in dj.djibouti-ville: enough for its fixed reports under the daily limit
 OFFICERS_PER_WARD = 1
+FAILING_SHOWN = 2  # teachers of dj.djibouti-ville whose UPI address is wrong and stays so
+WEIGHT_MAX = 7.0  # times the least active teacher; such a one reaches the monthly cap
 # VPAs that make the sandbox fail, and how many teachers of a hundred have each: enough to see, few enough to be exceptions
 FAILING_VPAS = (("fails.vpa.invalid", 2.0), ("fails.account.frozen", 1.0), ("reversed.after.processed", 1.0), ("fails.once", 1.5))
 
@@ -222,7 +224,8 @@ def _teachers(casting: _Casting, tenant_id: str, schools: list[tuple[str, str]],
         script = random.choices(
             [None, *(s for s, _ in FAILING_VPAS)], [100 - sum(w for _, w in FAILING_VPAS), *(w for _, w in FAILING_VPAS)]
         )[0]
-        if tenant_id == VILLE and i < 2:
+        shown = tenant_id == VILLE and i < FAILING_SHOWN
+        if shown:
             script = "fails.vpa.invalid"  # the payouts page must have work from the start
         user = f"{name.split()[0].lower()}.{number}"
         vpa = f"{user}.{script}@sandbox" if script else f"{user}@{random.choice(HANDLES)}"

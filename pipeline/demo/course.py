@@ -63,10 +63,10 @@ class Course:
         slow = random.uniform(*SLOW_FACTOR) if random.random() < SLOW_SHARE else 1.0
         verifier: Caller = random.choice(crew.verifiers)
         steps: list[Step] = []
-        at = self._later(story.checked_at, 100 * slow, zone)
+        at = self._later(story.checked_at, 55 * slow, zone)
         if story.fate == "escalated":
             steps.append(Step("ESCALATE", at, verifier, ESCALATE_COMMENT))
-            verifier, at = crew.senior, self._later(at, 160, zone)
+            verifier, at = crew.senior, self._later(at, 120, zone)
         elif story.fate == "sent_back":
             steps.append(Step("SEND_BACK", at, verifier, SEND_BACK_COMMENT))
             answered = at + timedelta(minutes=random.uniform(20, 500))
@@ -92,8 +92,8 @@ class Course:
     def _field_work(self, story: Story, crew: Crew, verified_at: datetime, slow: float, wish: Wanted | None, zone: ZoneInfo) -> list[Step]:
         random = self._random
         officer = self._officer(crew.officers, story.spot.ward_code, wish)
-        assigned_at = self._later(verified_at, 35 * slow, zone)
-        started_at = self._later(assigned_at, 240 * slow, zone)
+        assigned_at = self._later(verified_at, 25 * slow, zone)
+        started_at = self._later(assigned_at, 130 * slow, zone)
         place = blurred(random, *story.pin, 40)
         steps = [
             Step("ASSIGN", assigned_at, crew.supervisor, "Covers the ward", {"assignee": officer.account_id}),

@@ -107,7 +107,7 @@ def _load(rt: Runtime, reports: int, random: Random, now: datetime, say: Say) ->
     captures = sorted((story.capture_photo for story in stories if story.capture_photo is not None), key=lambda order: order.uploaded_at)
     photos: list[PhotoOrder] = [order for story in stories for order in (story.dog, story.selfie)]
     with open_studio(past, [*photos, *captures]) as studio:
-        stage = Stage(past, clock, studio, random)
+        stage = Stage(past, studio)
         stage.receive(stories, Bar(say, "Reports", len(stories)))
         _play(stage, stories, say)
     rt.files.sync()
@@ -138,7 +138,8 @@ def _rate(rt: Runtime, stage: Stage, stories: list[Story]) -> None:
     """Teachers rate what had ended well by then."""
     rated = [(story, story.rating) for story in stories if story.rating is not None and not story.stopped]
     with rt.database.worker() as conn:
-        resolved: dict[UUID, datetime] = dict(conn.execute(_RESOLVED, {"ids": [story.report_id for story, _ in rated]}).tuples().all())
+        found = conn.execute(_RESOLVED, {"ids": [story.report_id for story, _ in rated]})
+        resolved: dict[UUID | None, datetime] = {row.id: row.resolved_at for row in found}
     steps = [
         (story, Step("RATE", at, story.teacher.caller, fields={"rating": rating}))
         for story, (at, rating) in rated

@@ -23,6 +23,7 @@ VILLE_SHARE = 0.3  # of all reports: the demo accounts work there
 SERVICE_TYPES = {"StrayDogStandard": 46, "StrayDogAggressive": 24, "StrayDogPack": 18, "StrayDogInjured": 12}
 LOOK_BACK = {"exact_duplicate": timedelta(hours=36), "near_duplicate": timedelta(days=20), "reported_twice": timedelta(hours=30)}
 CHECKED_AFTER = timedelta(seconds=40)  # how long a report that came alone waited for its validation
+SUSPICIOUS_SHARE = 0.3  # of the bad ones are bad in two ways, so that every risk level occurs
 TRIES = 12  # to find a teacher who may still report that day
 
 
@@ -131,8 +132,10 @@ class Script:
         between = timedelta(hours=random.uniform(60, 200)) if fate == "old_selfie" else timedelta(seconds=-random.randint(20, 90))
         uploaded = slot.at - timedelta(seconds=random.randint(4, 40))
         dog = self._order(index, slot, teacher, uploaded, "dog", camera_at, taken.astimezone(zone))
-        selfie = self._order(index, slot, teacher, uploaded, "selfie", blurred(random, *device, 6), (taken - between).astimezone(zone))
-        if fate == "no_exif":
+        elsewhere = fate == "old_selfie" or (fate == "no_exif" and random.random() < SUSPICIOUS_SHARE)
+        selfie_at = moved(*device, random.uniform(600, 2500), random.uniform(0, 6.28)) if elsewhere else blurred(random, *device, 6)
+        selfie = self._order(index, slot, teacher, uploaded, "selfie", selfie_at, (taken - between).astimezone(zone))
+        if fate == "no_exif" or (fate == "old_selfie" and random.random() < SUSPICIOUS_SHARE):
             dog = replace(dog, camera=None)
         elif original is not None and fate == "exact_duplicate":
             dog = replace(original.dog, file_id=dog.file_id, owner_id=dog.owner_id, uploaded_at=dog.uploaded_at)

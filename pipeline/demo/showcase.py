@@ -44,6 +44,7 @@ INBOX: tuple[tuple[float, Fate, str | None], ...] = (
 )  # fmt: skip
 ON_THE_MAP = ((3, "W005"), (6, "W005"), (8, "W006"), (21, "W007"), (29, "W008"), (33, "W009"))
 FAILED_DAYS_AGO = (2, 4, 5, 9, 16)
+REFUSED: tuple[tuple[int, Fate], ...] = ((2, "stale"), (3, "outside"), (4, "gps"), (6, "near_duplicate"), (7, "old_selfie"))
 # T12345's past: days ago, fate, last action, reason
 HISTORY: tuple[tuple[int, Fate, str | None, str | None], ...] = (
     (52, "good", "MARK_CAPTURED", None),
@@ -72,6 +73,8 @@ def wanted(md: MasterData, now: datetime) -> Iterator[Wanted]:
         yield Wanted(now - timedelta(hours=hours, minutes=25), last="VERIFY", ward_code=ward_code)
     for days in FAILED_DAYS_AGO:
         yield Wanted(now - timedelta(days=days, hours=6), last="MARK_CAPTURED", failing=True)
+    for days, fate in REFUSED:
+        yield Wanted(now - timedelta(days=days, hours=5), fate=fate)
     today = now.astimezone(zone).date()
     for days, fate, done, reason in HISTORY:
         at = datetime.combine(today - timedelta(days=days), time(12, 28, 30), zone)

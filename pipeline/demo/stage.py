@@ -3,29 +3,29 @@
 Every step has its own time; a report is committed together with its validation, so that it is never seen half done.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
-from random import Random
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from pipeline.access.caller import Caller
-from pipeline.clock import SettableClock, epoch_ms
+from pipeline.clock import epoch_ms
 from pipeline.demo.story import PhotoOrder, Step, Story
 from pipeline.demo.studio import Studio
 from pipeline.filestore.measure import phash_hex
 from pipeline.filestore.upload import StoredFile, insert_files
 from pipeline.ids import uuid7
 from pipeline.reports.actions import GATHER
-from pipeline.reports.evidence import EvidenceClaim
+from pipeline.reports.evidence import INSERT as INSERT_EVIDENCE
+from pipeline.reports.evidence import EvidenceClaim, evidence_row, load_files
 from pipeline.reports.intake import Intake, Place, Submission
 from pipeline.reports.update import Update
-from pipeline.reports.visits import attach_capture_photos
-from pipeline.reports.workflow import Actor, Item, Outcome, transition
+from pipeline.reports.workflow import Actor, Item, transition
 from pipeline.runtime import Runtime
 from pipeline.validation.job import validate
 
@@ -37,10 +37,10 @@ Progress = Callable[[int], None]
 
 
 class Stage:
-    """Plays stories. `clock` is the runtime's own and is moved along."""
+    """Plays stories, each step at its own time."""
 
-    def __init__(self, rt: Runtime, clock: SettableClock, studio: Studio, random: Random) -> None:
-        self._rt, self._clock, self._studio, self._random = rt, clock, studio, random
+    def __init__(self, rt: Runtime, studio: Studio) -> None:
+        self._rt, self._studio = rt, studio
         self._intake = Intake(rt)
         self._numbers: dict[int, str] = {}  # by index of the story
 
@@ -49,14 +49,14 @@ class Stage:
         for batch in _whole_waves(stories):
             files = self._studio.take([order for story in batch for order in (story.dog, story.selfie)])
             by_id = {file.id: file for file in files}
-            requests = [uuid7(story.dog.uploaded_at) for story in batch for _ in range(2)]
+            requests = [request for story in batch for request in [uuid7(story.dog.uploaded_at)] * 2]  # both in one upload
             with self._rt.database.worker(120) as conn:
                 insert_files(conn, [replace(file, request_id=request) for file, request in zip(files, requests, strict=True)])
                 ids = self._intake.create_bulk(conn, [self._submission(story, by_id) for story in batch])
                 for story, report_id in zip(batch, ids, strict=True):
                     story.report_id = report_id
                 self._validate(conn, batch)
-                numbers: dict[UUID, str] = dict(conn.execute(_NUMBERS, {"ids": ids}).tuples().all())
+                numbers = {row.id: row.report_number for row in conn.execute(_NUMBERS, {"ids": ids})}
             self._numbers |= {story.index: numbers[report_id] for story, report_id in zip(batch, ids, strict=True)}
             progress(len(batch))
 
@@ -103,16 +103,22 @@ class Stage:
             items = [
                 replace(_item(conn, self._rt, caller, update, step), at=step.at) for update, (_, step) in zip(updates, entries, strict=True)
             ]
-            outcomes = transition(conn, md, action, items, Actor(caller.account_id, caller.roles), now, correlation_id=None)
-            for update, (_, step), outcome in zip(updates, entries, outcomes, strict=True):
-                if outcome.ok and action == "MARK_CAPTURED":
-                    attach_capture_photos(conn, md, caller, [(update, outcome)], step.at)
-        self._note(entries, outcomes)
+            outcomes = transition(conn, md, action, items, Actor(caller.account_id, caller.roles), now)
+            for (story, _), outcome in zip(entries, outcomes, strict=True):
+                story.stopped = story.stopped or not outcome.ok
+            if action == "MARK_CAPTURED":
+                self._attach(conn, [entry for entry in entries if not entry[0].stopped])
 
-    def _note(self, entries: Sequence[tuple[Story, Step]], outcomes: Sequence[Outcome]) -> None:
-        for (story, _), outcome in zip(entries, outcomes, strict=True):
-            if outcome.error is not None:
-                story.stopped = True
+    def _attach(self, conn: Connection, entries: Sequence[tuple[Story, Step]]) -> None:
+        """The evidence rows of captures, each of its own moment."""
+        photos = {order.file_id: (story, step) for story, step in entries if (order := story.capture_photo) is not None}
+        files = load_files(conn, list(photos))
+        rows = []
+        for file_id, (story, step) in photos.items():
+            claim = EvidenceClaim(file_id, "CAPTURE_PHOTO", None, step.at, step.fields["latitude"], step.fields["longitude"])
+            zone = self._rt.masterdata.current().tenant(story.tenant_id).timezone
+            rows.append(evidence_row(claim, files, _report_id(story), story.tenant_id, step.by.account_id, step.at, zone))
+        conn.execute(INSERT_EVIDENCE, {"rows": json.dumps(rows)})
 
     def _update(self, story: Story, step: Step) -> Update:
         fields = dict(step.fields)

@@ -91,8 +91,9 @@ def measure(data: bytes, file_name: str) -> Measured:
     with _decoding:
         try:
             opened = _open(data, file_name)
-            opened.verify()  # leaves the object unusable, so it is opened anew
-            opened = _open(data, file_name)
+            if content_type == "image/png":  # its checksums; a JPEG has none, and is decoded to its end below
+                opened.verify()  # leaves the object unusable, so it is opened anew
+                opened = _open(data, file_name)
             raw_width, raw_height = opened.size
             written, exif = _exif(opened)
             phash, turned = _phash(opened, exif)
