@@ -18,7 +18,7 @@ from dashboard.console import PageContext
 from dashboard.widgets import handing_out, outcomes, picking, sla
 from dashboard.widgets import map as maps
 from dashboard.widgets import officers as staff
-from dashboard.widgets.work import areas, place, styles
+from dashboard.widgets.work import Area, area, place, styles
 from pipeline.access.policy import can_act_on
 from pipeline.masterdata.models import ReportType
 from pipeline.reports.assignment import Officer, recommend
@@ -41,24 +41,22 @@ def render(ctx: PageContext) -> None:
     """Draw the page."""
     styles()
     md = ctx.runtime.masterdata.current()
-    area = areas(ctx, PAGE)
+    where = area(ctx, PAGE)
     with ctx.begin() as conn:
-        found, names = staff.load(ctx, conn, area)
-        counts = {
-            row["status"]: int(row["reports"]) for row in queries.rows(conn, "assignment.counts", tenant_id=area, count_limit=COUNT_LIMIT)
-        }
-    view = _view(counts)
+        found, names = staff.load(ctx, conn, where.tenants)
+        counted = queries.rows(conn, "assignment.counts", tenants=list(where.tenants), count_limit=COUNT_LIMIT)
+    view = _view({row["status"]: int(row["reports"]) for row in counted})
     status = STATES[view]
-    sla_s = md.workflow(area).states[status].sla_s
-    types = md.report_types(area, retired=True)
-    wards = {ward.code: ward.name for ward in md.wards(area)}
+    sla_s = md.workflow(where.root).states[status].sla_s
+    types = md.report_types(where.root, retired=True)
+    wards = {ward.code: ward.name for ward in md.wards(where.root)}
     chosen = _filters(types, wards, found, names, view)
     after, until = _entered(chosen["band"], sla_s, ctx.now)
     with ctx.begin() as conn:
         answer = queries.rows(
             conn,
             "assignment.reports",
-            tenant_id=area,
+            tenants=list(where.tenants),
             status=status,
             service_type=chosen["type"],
             ward_code=chosen["ward"],
@@ -70,7 +68,7 @@ def render(ctx: PageContext) -> None:
         )
     total = int(answer[0]["total"])
     rows = sorted((row for row in answer if row["id"] is not None), key=lambda row: _urgency(row, types))
-    _work(ctx, area, rows, found, names, types, wards, view, sla_s)
+    _work(ctx, where, rows, found, names, types, wards, view, sla_s)
     _list(ctx, rows, total, found, names, types, wards, view, sla_s)
 
 
@@ -107,7 +105,7 @@ def _filters(
 
 def _work(
     ctx: PageContext,
-    area: str,
+    where: Area,
     rows: Sequence[Row],
     found: Sequence[Officer],
     names: Mapping[UUID, str],
@@ -128,7 +126,7 @@ def _work(
     with left:
         maps.draw(
             "assignment.map",
-            boundaries=md.boundary_geojson(area),
+            boundaries=md.boundary_geojson(where.root),
             markers=_markers(ctx, rows, types, colours, sla_s, by_deadline, picked),
             selecting="marker or area",
             tiles_url=ctx.runtime.settings.tiles_url,

@@ -12,9 +12,9 @@ from dashboard.console import PageContext
 from pipeline.reports.assignment import Officer, officers
 
 
-def load(ctx: PageContext, conn: Connection, area: str) -> tuple[list[Officer], dict[UUID, str]]:
-    """The area's officers and their names; the user name stands in for a name that the vault does not have."""
-    found = officers(conn, area)
+def load(ctx: PageContext, conn: Connection, tenants: Sequence[str]) -> tuple[list[Officer], dict[UUID, str]]:
+    """The officers of some tenants and their names; the user name stands in for a name that the vault does not have."""
+    found = [one for tenant_id in tenants for one in officers(conn, tenant_id)]
     persons = ctx.runtime.vault.get(conn, [one.id for one in found], ["name"])
     return found, {one.id: persons.get(one.id, {}).get("name") or one.username for one in found}
 

@@ -1,5 +1,7 @@
 """What the working pages share: their few styles, and the area to work in, and a place in words."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 from sqlalchemy import RowMapping
 
@@ -13,14 +15,23 @@ def styles() -> None:
     st.html(f"<style>{read_asset('work.css')}</style>")
 
 
-def areas(ctx: PageContext, page: str) -> str:
-    """The tenant to work in: the only one that takes reports in the person's area, or the one chosen."""
-    leaves = ctx.runtime.masterdata.current().leaves(ctx.caller.tenant_id)
+@dataclass(frozen=True)
+class Area:
+    """Where somebody works: a tenant for names and boundaries, and those at and below it that take reports."""
+
+    root: str
+    tenants: tuple[str, ...]
+
+
+def area(ctx: PageContext, page: str) -> Area:
+    """The person's whole area, or the part of it that is chosen where it has several."""
+    md = ctx.runtime.masterdata.current()
+    leaves = md.leaves(ctx.caller.tenant_id)
+    whole = Area(ctx.caller.tenant_id, leaves)
     if len(leaves) == 1:
-        return leaves[0]
-    names = {ctx.tenants[one]: one for one in leaves if one in ctx.tenants}
-    chosen = st.selectbox("Area", list(names), key=f"{page}.area", bind="query-params")
-    return names[chosen]
+        return whole
+    names = {ctx.tenants[one]: Area(one, (one,)) for one in leaves}
+    return names.get(st.selectbox("Area", ["All", *names], key=f"{page}.area", bind="query-params"), whole)
 
 
 def place(row: RowMapping) -> str:
