@@ -60,7 +60,7 @@ SELECT (SELECT count(*) FROM payout.payout WHERE status IN ('FAILED', 'REVERSED'
        (SELECT count(*) FROM sdcrs.report r JOIN access.account a ON a.id = r.reporter_id
         WHERE r.status = 'CAPTURED' AND a.standing = ANY (:frozen) AND (a.standing_until IS NULL OR a.standing_until > :now)) AS frozen,
        low.payouts AS low_balance_payouts, low.amount_paise AS low_balance_paise,
-       s.balance_paise, s.balance_read_at, greatest(low.amount_paise - s.balance_paise, 0) AS shortfall_paise,
+       s.balance_paise, s.balance_read_at, CASE WHEN s.balance_paise IS NOT NULL THEN greatest(low.amount_paise - s.balance_paise, 0) END AS shortfall_paise,
        CASE WHEN s.paused_until > :now THEN s.paused_until END AS paused_until,
        CASE WHEN s.paused_until > :now THEN s.pause_reason END AS pause_reason
 FROM (SELECT count(*) AS payouts, coalesce(sum(p.amount_paise), 0)::bigint AS amount_paise
@@ -94,7 +94,7 @@ FROM payout.reconciliation_run WHERE id = :run_id
 
 -- name: run_kinds
 -- One row per kind that a run found besides MATCHED, with its number.
-SELECT kind, count(*) AS items FROM payout.reconciliation_item WHERE run_id = :run_id GROUP BY kind ORDER BY kind
+SELECT kind, count(*) AS found FROM payout.reconciliation_item WHERE run_id = :run_id GROUP BY kind ORDER BY kind
 
 -- name: run_items
 -- A page of what a run found besides what matched; `kind` NULL: every kind.

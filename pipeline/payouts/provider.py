@@ -281,6 +281,7 @@ class Lines:
         self.lines = lines
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
+        self._opened: list[Provider] = []
 
     def run(self, calls: Sequence[Callable[[Provider], T]]) -> list[T]:
         """Make all calls and return their results in order. A single one is made by the caller's own thread."""
@@ -297,4 +298,15 @@ class Lines:
         provider: Provider | None = getattr(self._local, "provider", None)
         if provider is None:
             provider = self._local.provider = Provider(self.target)
+            self._opened.append(provider)
         return provider
+
+    def close(self) -> None:
+        """End the threads and close their connections; the next call opens new ones."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        for provider in self._opened:
+            provider.close()
+        self._opened.clear()
+        self._local = threading.local()

@@ -132,7 +132,8 @@ class House:
 
     def ledger(self, report_id: UUID) -> list[tuple[str, int]]:
         rows = self.all(
-            "SELECT l.entry, l.amount_paise FROM payout.ledger l JOIN payout.payout p ON p.id = l.payout_id WHERE p.report_id = :id ORDER BY l.id",
+            "SELECT l.entry, l.amount_paise FROM payout.ledger l JOIN payout.payout p ON p.id = l.payout_id "
+            "WHERE p.report_id = :id ORDER BY l.id",
             id=report_id,
         )
         return [(row.entry, row.amount_paise) for row in rows]

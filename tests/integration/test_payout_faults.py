@@ -104,11 +104,13 @@ def test_wrong_keys_pause_the_whole_queue_and_say_so(house: House) -> None:
     house.run()
     with house.rt.database.begin(house.people.admin.scope) as conn:
         summary = queries.one(conn, "payouts.summary", frozen=[], now=house.clock.now(), stuck_before=house.clock.now())
-    assert summary is not None and summary.pause_reason == "UNAUTHORISED"
+    assert summary is not None
+    assert summary.pause_reason == "UNAUTHORISED"
     assert summary.paused_until == house.clock.now() + timedelta(minutes=5)
     assert {house.attempts(one)[0].phase for one in ids} == {"PREPARED"}
     waits = house.job("payout.send").waits_for(house.clock.now())
-    assert waits is not None and waits[1] >= summary.paused_until
+    assert waits is not None
+    assert waits[1] >= summary.paused_until
 
 
 def test_a_provider_that_is_not_there_leaves_everything_unsent(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +130,7 @@ def test_a_provider_that_is_not_there_leaves_everything_unsent(house: House, mon
 def test_a_worker_killed_around_the_call_sends_the_same_bytes_again(house: House, monkeypatch: pytest.MonkeyPatch, sent: bool) -> None:
     house.deaf = True
     teacher = house.teacher()
-    (known,) = house.captured(teacher)
+    (_known,) = house.captured(teacher)
     house.to_the_end()
     (report_id,) = house.captured(teacher)
     house.job("payout.open").run_once(house.clock.now())
@@ -136,7 +138,7 @@ def test_a_worker_killed_around_the_call_sends_the_same_bytes_again(house: House
     assert isinstance(job, SendJob)
     real = job._lines.run
 
-    def killed(calls):  # noqa: ANN202
+    def killed(calls):
         if sent:
             real(calls)
         raise Killed
@@ -201,7 +203,7 @@ def test_twenty_workers_opening_at_once_never_pass_the_cap(house: House) -> None
         house.move_clock(house.clock.now() + timedelta(days=1))
     md = house.rt.masterdata.current()
 
-    def open_one(report_id) -> None:  # noqa: ANN001
+    def open_one(report_id) -> None:
         with house.rt.database.worker() as conn:
             open_payouts(conn, md, [report_id], house.clock.now())
 
@@ -221,7 +223,8 @@ def test_a_retry_is_refused_while_an_attempt_is_unknown(house: House) -> None:
     admin = house.people.admin
     with house.rt.database.begin(admin.scope) as conn:
         (result,) = commands.retry(conn, house.rt.masterdata.current(), house.rt.vault, admin, [report_id], house.clock.now())
-    assert result.error is not None and result.error.code == "SDCRS_PAYOUT_UNRESOLVED"
+    assert result.error is not None
+    assert result.error.code == "SDCRS_PAYOUT_UNRESOLVED"
 
 
 @pytest.mark.parametrize("paid", [True, False])
@@ -257,7 +260,7 @@ def test_past_the_safe_window_nothing_is_sent_and_a_person_decides(house: House,
 
 def test_a_key_used_with_another_body_is_looked_up_and_left_to_a_person(house: House) -> None:
     first, second = house.teacher(), house.teacher()
-    (paid,) = house.captured(first)
+    (_paid,) = house.captured(first)
     house.to_the_end()
     (report_id,) = house.captured(second)
     house.job("payout.open").run_once(house.clock.now())

@@ -93,7 +93,8 @@ def test_a_wrong_address_fails_and_a_corrected_one_is_paid_as_retry_one(house: H
     assert {"08/08", "09/04", "09/05"} <= set(house.packets(report_id))
 
     (result,) = retry(house, [report_id], vpa=" corrected@okaxis ")
-    assert result.ok and result.retry_count == 1
+    assert result.ok
+    assert result.retry_count == 1
     assert house.report(report_id).payout_status == "RETRY_INITIATED"
     assert {"09/07", "09/08"} <= set(house.packets(report_id))
     house.to_the_end()
@@ -134,7 +135,8 @@ def test_the_fourth_retry_is_refused(house: House) -> None:
         assert retry(house, [report_id])[0].retry_count == number
         house.to_the_end()
     (result,) = retry(house, [report_id])
-    assert result.error is not None and result.error.code == "SDCRS_RETRIES_EXHAUSTED"
+    assert result.error is not None
+    assert result.error.code == "SDCRS_RETRIES_EXHAUSTED"
     assert [attempt.number for attempt in house.attempts(report_id)] == [0, 1, 2, 3]
     assert len({attempt.idempotency_key for attempt in house.attempts(report_id)}) == 4
 
@@ -198,7 +200,8 @@ def test_a_suspended_teachers_payouts_wait_and_are_shown(house: House) -> None:
         shown = queries.rows(conn, "payouts.frozen", frozen=["SUSPENSION", "BAN"], now=house.clock.now())
         summary = queries.one(conn, "payouts.summary", frozen=["SUSPENSION", "BAN"], now=house.clock.now(), stuck_before=house.clock.now())
     assert [row.report_id for row in shown] == [frozen]
-    assert summary is not None and summary.frozen == 1
+    assert summary is not None
+    assert summary.frozen == 1
     house.move_clock(until)
     house.to_the_end()
     assert {house.report(frozen).status, house.report(waiting).status} == {"RESOLVED"}
