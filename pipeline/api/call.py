@@ -1,10 +1,9 @@
 """One request as the rooms' functions get it, and the parts of the process that they share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -26,6 +25,24 @@ MAX_KEY = 200  # of an Idempotency-Key: a UUID or two, with room in the column
 MAX_DEVICE = 128  # what the column takes
 
 Model = TypeVar("Model", bound=BaseModel)
+Value = TypeVar("Value")
+
+
+class once(Generic[Value]):  # noqa: N801 - used like a function
+    """A property computed when it is first asked for.
+
+    The library's cached_property holds one lock for all requests while it computes (until Python 3.12), and ours read the
+    database: requests would go in single file.
+    """
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: object, owner: type) -> Value:
+        value = self._compute(instance)
+        vars(instance)[self._compute.__name__] = value  # found before this descriptor from now on
+        return value
 
 
 @dataclass
@@ -59,12 +76,12 @@ class Call:
     def rt(self) -> Runtime:
         return self.parts.rt
 
-    @cached_property
+    @once
     def md(self) -> MasterData:
         """The master data of this request, the same to its end."""
         return self.rt.masterdata.current()
 
-    @cached_property
+    @once
     def body(self) -> dict[str, Any]:
         """The JSON object that was sent. Raises SDCRS_INVALID_JSON, and SDCRS_INVALID_REQUEST for anything but an object."""
         value = read_json(self.raw)
@@ -83,7 +100,7 @@ class Call:
         self._info = getattr(parsed, "request_info", None)
         return parsed
 
-    @cached_property
+    @once
     def correlation_id(self) -> UUID:
         """The X-Correlation-Id when it is a UUID, else a new one."""
         try:
@@ -102,7 +119,7 @@ class Call:
         """Where people reach us: API_PUBLIC_URL, else the address that this client used."""
         return self.rt.settings.api_public_url or self.base_url
 
-    @cached_property
+    @once
     def caller(self) -> Caller:
         """Who asks, by the session row as it is now. Raises SDCRS_NOT_SIGNED_IN."""
         return read_session(self.rt, self._token())
