@@ -23,9 +23,9 @@ from pipeline.payouts.answers import Accepted, Answer, Paused, Reply, Unknown, W
 from pipeline.settings import Settings
 
 CONNECT_TIMEOUT_S = 3.05  # a little over the three seconds after which TCP sends its first packet again
-READ_TIMEOUT_S = 12.0  # the provider's own gateway gives up after ten
+READ_TIMEOUT_S = 10.0  # an order takes well under a second; one that hangs longer is repeated with its key
 PAGE = 100  # the most that a list may ask for
-PAGES_MAX = 2_000  # of a reconciliation; more payouts than that in one window are a mistake
+PAGES_MAX = 20_000  # of a reconciliation: two million payouts; more in one window are a mistake
 
 # What the sandbox takes when nobody chose anything else; test_payout_provider compares them with its own.
 SANDBOX_KEY_ID = "rzp_test_sandbox"

@@ -21,7 +21,7 @@ from pipeline.payouts.provider import NoneFound, Paid, Provider, target_of
 from pipeline.payouts.reconciliation import Item, Kind, Ours, Theirs, match, tally
 from pipeline.runtime import Runtime
 
-LONGEST = timedelta(days=92)  # a quarter; more at once is a mistake
+LONGEST = timedelta(days=400)  # a year with room; more at once is a mistake
 MARGIN = timedelta(hours=1)  # the two houses' clocks, and an order that was taken at a second try
 ASKED_SINGLY_MAX = 200  # missing ones looked up one by one; if more are missing, the list itself is wrong
 ATTEMPTS_MAX = 2_000_000

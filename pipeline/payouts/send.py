@@ -38,7 +38,7 @@ from pipeline.vault.seal import keyed_hash
 NAME = "payout.send"
 BATCH = 64  # attempts a round: one transaction before and one after for all of them
 LINES = 8  # calls at once; the provider advises 5 to 10 a second and says when it is too many
-LEASE = timedelta(seconds=60)  # a round: everybody else waits so long for a worker that was killed
+LEASE = timedelta(seconds=45)  # a round: everybody else waits so long for a worker that was killed
 CALLS_S = 2 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S)  # the longest that one attempt takes: two calls that both hang
 
 _CLAIM = text(f"""

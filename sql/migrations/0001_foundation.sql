@@ -490,6 +490,7 @@ CREATE TABLE payout.payout (
 );
 CREATE INDEX payout_queue ON payout.payout (tenant_id, status, created_at);
 CREATE INDEX payout_recent ON payout.payout (created_at, id);
+CREATE INDEX payout_unpaid ON payout.payout (created_at, id) WHERE status <> 'COMPLETED';
 CREATE INDEX payout_to_retry ON payout.payout (next_retry_at) WHERE next_retry_at IS NOT NULL;
 CREATE INDEX payout_by_beneficiary ON payout.payout (beneficiary_id, created_at);
 CREATE INDEX payout_for_person ON payout.payout (tenant_id, modified_at) WHERE needs_person IS NOT NULL;
