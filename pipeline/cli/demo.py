@@ -1,13 +1,16 @@
 """`demo`: demo data of any size."""
 
 import argparse
+import signal
 import sys
 
 from sqlalchemy import text
 
-from pipeline.demo.run import load_demo
+from pipeline.demo.run import load_demo, unfinished
 from pipeline.runtime import Runtime, open_runtime
 from pipeline.settings import Settings
+
+TERMINATED = 143  # as shells say it: 128 and the signal
 
 EXAMPLES = """examples:
   python -m pipeline demo                          3,000 reports
@@ -25,8 +28,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # ends the sandbox and the pool with us; the next start goes on
     with open_runtime(settings, say=say) as rt:
-        if args.if_empty and has_accounts(rt):
+        if args.if_empty and has_accounts(rt) and unfinished(rt) is None:
             return 0
         summary = load_demo(rt, args.reports, args.seed, say)
     say(str(summary))

@@ -3,7 +3,7 @@
 Every account is marked `demo`; all have one password. Their phones cannot exist: no mobile number begins with these digits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -15,7 +15,6 @@ from pipeline.demo.names import ANY_NAMES, NAMES, SCHOOL_KINDS
 from pipeline.demo.photos import DEVICES, Camera
 from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
-from pipeline.runtime import Runtime
 
 VILLE = "dj.djibouti-ville"
 PHONES = {"dj": "55{:06d}", "ncr": "55500{:05d}"}  # not assigned to mobiles: Djibouti's begin with 77, India's with 6 to 9
@@ -23,10 +22,16 @@ HANDLES = ("okaxis", "okhdfcbank", "oksbi", "okicici", "ybl", "paytm")
 REPORTS_PER_TEACHER = 12  # in two months; a few report far more
 TEACHERS_MIN = 6  # of a tenant, three times as many in dj.djibouti-ville: enough for its fixed reports under the daily limit
 OFFICERS_PER_WARD = 1
-FAILING_SHOWN = 2  # teachers of dj.djibouti-ville whose UPI address is wrong and stays so
+SHOWN = ("fails.vpa.invalid", "fails.vpa.invalid", "stuck")  # teachers of dj.djibouti-ville: the payouts page has work from the start
 WEIGHT_MAX = 7.0  # times the least active teacher; such a one reaches the monthly cap
 # VPAs that make the sandbox fail, and how many teachers of a hundred have each: enough to see, few enough to be exceptions
-FAILING_VPAS = (("fails.vpa.invalid", 2.0), ("fails.account.frozen", 1.0), ("reversed.after.processed", 1.0), ("fails.once", 1.5))
+FAILING_VPAS = (
+    ("fails.vpa.invalid", 2.0),
+    ("fails.account.frozen", 1.0),
+    ("reversed.after.processed", 1.0),
+    ("fails.once", 1.5),
+    ("stuck", 0.5),
+)
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,8 @@ TEACHER = ("T12345", "Ravi Kumar", "9876543210", "ravi@okaxis", "DJGHS001", "Gov
 class _Casting:
     """Hands out names, phones and user names, each once."""
 
-    def __init__(self, rt: Runtime, md: MasterData, password_hash: str, random: Random, now: datetime) -> None:
-        self.rt, self.md, self.random, self.now = rt, md, random, now
+    def __init__(self, md: MasterData, password_hash: str, random: Random, now: datetime, known: Mapping[str, UUID]) -> None:
+        self.md, self.random, self.now, self.known = md, random, now, known
         self.password_hash = password_hash
         self.accounts: list[NewAccount] = []
         self._counts: dict[str, int] = {}
@@ -116,7 +121,7 @@ class _Casting:
     ) -> Caller:
         tenant = self.md.tenant(tenant_id)
         account = NewAccount(
-            id=uuid7(self.now),
+            id=self.known.get(username) or uuid7(self.now),
             tenant_id=tenant_id,
             username=username,
             roles=(role,),
@@ -151,9 +156,12 @@ class _Casting:
         return Teacher(caller, device_id, Camera(make, model), self.random.getrandbits(32), person["vpa"], weight)
 
 
-def cast(rt: Runtime, md: MasterData, reports: int, password_hash: str, random: Random, hired_at: datetime) -> Cast:
-    """Invent the people for so many reports: the named accounts of dj.djibouti-ville, and a crew for every tenant."""
-    casting = _Casting(rt, md, password_hash, random, hired_at)
+def cast(md: MasterData, reports: int, password_hash: str, random: Random, hired_at: datetime, known: Mapping[str, UUID]) -> Cast:
+    """Invent the people for so many reports: the named accounts of dj.djibouti-ville, and a crew for every tenant.
+
+    `known` has the ids of accounts by user name that exist already.
+    """
+    casting = _Casting(md, password_hash, random, hired_at, known)
     named = {
         username: casting.hire(username, role, tenant_id, {"name": name} | ({"phone": phone} if phone else {}), wards)
         for username, role, tenant_id, name, phone, wards in STAFF
@@ -224,9 +232,9 @@ def _teachers(casting: _Casting, tenant_id: str, schools: list[tuple[str, str]],
         script = random.choices(
             [None, *(s for s, _ in FAILING_VPAS)], [100 - sum(w for _, w in FAILING_VPAS), *(w for _, w in FAILING_VPAS)]
         )[0]
-        shown = tenant_id == VILLE and i < FAILING_SHOWN
+        shown = tenant_id == VILLE and i < len(SHOWN)
         if shown:
-            script = "fails.vpa.invalid"  # the payouts page must have work from the start
+            script = SHOWN[i]
         user = f"{name.split()[0].lower()}.{number}"
         vpa = f"{user}.{script}@sandbox" if script else f"{user}@{random.choice(HANDLES)}"
         weight = random.paretovariate(1.6)  # most report now and then, a few all the time

@@ -23,6 +23,8 @@ SLOW_FACTOR = (5, 14)
 # Visits end in the field and are entered in rounds; hours of the day in UTC, inside the office hours of all our zones
 ROUNDS = ((8, 20), (11, 10), (13, 40))
 ROUND_MINUTES = 22  # entered within so many minutes before the round is paid
+BACKLOG_AGE = timedelta(hours=30)  # of reports that wait in every tenant's inbox and on its map
+BACKLOG_SHARE = 0.45
 RATED_SHARE = 0.22
 AS_LONG_AS_WANTED = 0.85  # a wished report has had its last step when so much of its age had passed
 
@@ -50,8 +52,11 @@ class Course:
         steps = self._all_steps(story, crew, original, wish, zone)
         if wish is not None and (wish.last is None or wish.last in [step.action for step in steps]):
             steps = self._until(story, steps, wish.last)
-        elif story.tenant_id == VILLE:
-            steps = self._leave_officers_free(steps)
+        else:
+            if story.checked_at > self._now - BACKLOG_AGE and self._random.random() < BACKLOG_SHARE:
+                steps = steps[: self._random.choice((0, 0, 1))]  # nobody has come to it yet, or no further than the first step
+            if story.tenant_id == VILLE:
+                steps = self._leave_officers_free(steps)
         story.steps = [step for step in steps if step.at < self._now]
         for step in story.steps:
             if step.action == "MARK_CAPTURED":

@@ -27,8 +27,9 @@ from pipeline.payouts.commands import Proof, approve_manual, manual_resolve, ret
 from pipeline.payouts.opening import open_payouts
 from pipeline.payouts.polling import REVERSAL_WINDOW
 from pipeline.payouts.retry import retry_job
+from pipeline.payouts.sandbox.switches import Switches
 from pipeline.payouts.send import SendJob
-from pipeline.payouts.standin import own_sandbox
+from pipeline.payouts.standin import own_sandbox, sandbox_answers, sandbox_url
 from pipeline.payouts.webhook import EVENT_ID_HEADER, SIGNATURE_HEADER, receive, settle_job
 from pipeline.runtime import Runtime
 
@@ -45,6 +46,7 @@ _FAILED = text("""
     WHERE status IN ('FAILED', 'REVERSED') AND next_retry_at IS NULL AND modified_at >= :since AND manual_requested_at IS NULL
     ORDER BY report_number LIMIT 10000
 """)
+_CAPTURED = text("SELECT id FROM sdcrs.report WHERE status = 'CAPTURED' LIMIT 10000000")
 # What a week of daily polls leaves of a paid payout: nothing more to ask
 _POLLED = text(
     "UPDATE payout.attempt SET next_poll_at = NULL WHERE next_poll_at IS NOT NULL AND accepted_at < :before AND provider_rank >= 5"
@@ -75,8 +77,13 @@ class Payday:
 
     def run(self, stories: Sequence[Story], progress: Callable[[int], None]) -> None:
         """Day by day until now: open, send and settle the payouts of captured stories, and let admins see to the failed ones."""
-        by_report = {_id(story): story for story in stories}
-        captured = sorted(((_captured_at(story), story) for story in stories), key=lambda entry: (entry[0], entry[1].index))
+        by_report = {story.id: story for story in stories}
+        with self._rt.database.worker() as conn:
+            unopened = set(conn.execute(_CAPTURED).scalars())
+        captured = sorted(
+            ((at, story) for story in stories if (at := story.captured_at) is not None and story.id in unopened),
+            key=lambda entry: (entry[0], entry[1].index),
+        )
         by_day = {day: list(group) for day, group in groupby(captured, key=lambda entry: entry[0].date())}
         first = min(by_day, default=self._now.date())
         for number in range((self._now.date() - first).days + 1):
@@ -96,7 +103,7 @@ class Payday:
         """Obligations begin when the round of visits ends in which the capture was entered."""
         for end, group in groupby(entries, key=lambda entry: min(round_end(entry[0]), self._latest)):
             self._clock.set(end)
-            ids = [_id(story) for _, story in group]
+            ids = [story.id for _, story in group]
             with self._rt.database.worker(120) as conn:
                 open_payouts(conn, self._rt.masterdata.current(), ids, end)
 
@@ -137,7 +144,7 @@ class Payday:
             failed = list(conn.execute(_FAILED, {"since": since}).scalars())
         stories = sorted((by_report[i] for i in failed if i in by_report and i not in self._planned), key=lambda story: story.index)
         for story in stories:
-            self._planned.add(_id(story))
+            self._planned.add(story.id)
             kind = self._random.choices([name for name, _ in REMEDIES], [share for _, share in REMEDIES])[0]
             at = since + timedelta(days=self._random.randint(1, 4), hours=8, minutes=self._random.randint(0, 300))
             shown = story.tenant_id == VILLE and "vpa.invalid" in story.teacher.vpa
@@ -160,15 +167,15 @@ class Payday:
         with self._rt.database.begin(first.scope) as conn:
             if plan.kind == "corrected":
                 vpa = f"{story.teacher.vpa.split('.fails')[0].split('.reversed')[0].split('@')[0]}@okaxis"
-                retry(conn, md, self._rt.vault, first, [_id(story)], plan.at, beneficiary_vpa=vpa)
+                retry(conn, md, self._rt.vault, first, [story.id], plan.at, beneficiary_vpa=vpa)
                 return
             proof = Proof(
                 f"CHQ{self._random.randint(100000, 999999)}", self._random.choice(("CHEQUE", "BANK_TRANSFER")), comment="Paid at the office"
             )
-            asked = manual_resolve(conn, md, first, _id(story), proof, plan.at)
+            asked = manual_resolve(conn, md, first, story.id, proof, plan.at)
         if asked.approval_pending and plan.kind == "by_hand":
             with self._rt.database.begin(second.scope) as conn:
-                approve_manual(conn, md, second, _id(story), plan.at + timedelta(hours=3))
+                approve_manual(conn, md, second, story.id, plan.at + timedelta(hours=3))
 
     def tell(self, path: str, body: dict[str, Any]) -> Any:
         """Order the sandbox at its control surface."""
@@ -193,21 +200,22 @@ def open_payday(rt: Runtime, clock: SettableClock, cast: Cast, random: Random, n
             payday.tell("settings", {"delay_seconds": NEVER_S, "later_seconds": NEVER_S})
             yield payday
         finally:
-            payday.tell("settings", {name: before[name] for name in ("delay_seconds", "later_seconds")})
+            usual = {
+                name: getattr(Switches(), name) if before[name] == NEVER_S else before[name] for name in ("delay_seconds", "later_seconds")
+            }
+            payday.tell("settings", usual)
             payday.tell("clock", {"offset_seconds": 0})
             payday.close()
+            _wake(sandbox_url(rt.settings), usual)
+
+
+def _wake(url: str, usual: dict[str, float]) -> None:
+    """A sandbox that was started after an interrupted load has read that load's pace and clock; tell it the usual ones."""
+    if sandbox_answers(url):
+        for path, body in (("settings", usual), ("clock", {"offset_seconds": 0})):
+            httpx.post(f"{url}/_sandbox/{path}", json=body, timeout=ANSWER_S, trust_env=False).raise_for_status()
 
 
 def _drain(job: Job, at: datetime) -> None:
     while job.run_once(at):
         pass
-
-
-def _captured_at(story: Story) -> datetime:
-    return next(step.at for step in story.steps if step.action == "MARK_CAPTURED")
-
-
-def _id(story: Story) -> UUID:
-    if story.report_id is None:
-        raise ValueError(f"story {story.index} has no report")
-    return story.report_id

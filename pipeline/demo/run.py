@@ -15,12 +15,13 @@ from sqlalchemy import text
 
 from pipeline.access.accounts import create_accounts
 from pipeline.access.passwords import hash_password
+from pipeline.audit.log import record
 from pipeline.clock import SettableClock
 from pipeline.demo.cast import Cast, cast
 from pipeline.demo.payday import open_payday
 from pipeline.demo.script import Script
 from pipeline.demo.stage import Stage
-from pipeline.demo.story import PhotoOrder, Step, Story
+from pipeline.demo.story import Step, Story
 from pipeline.demo.studio import open_studio
 from pipeline.errors import AppError
 from pipeline.jobs.hold import hold_workers
@@ -33,11 +34,23 @@ log = logging.getLogger(__name__)
 
 SEED_DEFAULT = 1
 HIRED = timedelta(days=75)  # before now: everybody was there before the first report
+STATE = "dj"  # where the load is audited
+BEGIN_DEED = "DEMO_BEGUN"
+FINISHED_NAME = "demo"
 BAR = 30  # characters
 STEP_PERCENT = 10  # how often the bar is said again
 
 _ACCOUNTS = text("SELECT count(*) AS total, count(*) FILTER (WHERE demo) AS demo FROM access.account")
+_KNOWN = text("SELECT username, id FROM access.account WHERE demo LIMIT 1000000")
+_BEGUN = text("SELECT details, occurred_at FROM audit.event WHERE action = :action ORDER BY recorded_at DESC LIMIT 1").bindparams(
+    action=BEGIN_DEED
+)
+_FINISHED = text("SELECT name FROM jobs.schedule WHERE name = :name").bindparams(name=FINISHED_NAME)
+_FINISH = text("""
+    INSERT INTO jobs.schedule (name, last_run_at) VALUES (:name, :now) ON CONFLICT (name) DO UPDATE SET last_run_at = excluded.last_run_at
+""").bindparams(name=FINISHED_NAME)
 _STATES = text("SELECT status, count(*) AS reports FROM sdcrs.report GROUP BY status ORDER BY status")
+_MADE = text("SELECT (SELECT count(*) FROM access.account WHERE demo) AS accounts, (SELECT count(*) FROM sdcrs.file) AS photos")
 _RESOLVED = text("SELECT id, resolved_at FROM sdcrs.report WHERE id = ANY (:ids) AND status = 'RESOLVED'")
 
 Say = Callable[[str], None]
@@ -77,64 +90,91 @@ class Bar:
             self._say(f"{self._what:<22} [{'#' * filled}{'.' * (BAR - filled)}] {percent:3d} %  {self._done:,} of {self._total:,}")
 
 
+@dataclass(frozen=True)
+class Commission:
+    """What a load was asked for, from which all of it follows; written down before it begins, so that it can be finished."""
+
+    reports: int
+    seed: int
+    now: datetime
+
+
 def load_demo(rt: Runtime, reports: int, seed: int = SEED_DEFAULT, say: Say = log.debug) -> DemoSummary:
     """Make demo data of about this many reports; the same seed at the same moment makes the same. Commits as it goes.
 
-    Does nothing where there are accounts already. Raises SDCRS_BAD_SETTING in production and where a real payment
-    provider is set: demo payouts go to the sandbox.
+    Finishes a load that was interrupted, as it was asked for then; does nothing where there are other accounts. Raises
+    SDCRS_BAD_SETTING in production and where a real payment provider is set, and SDCRS_BUSY while another load runs.
     """
     if rt.settings.production:
         raise AppError("SDCRS_BAD_SETTING", setting="APP_ENV", detail="demo data are not for production")
     if not rt.settings.sandboxed:
         raise AppError("SDCRS_BAD_SETTING", setting="RAZORPAYX_KEY_ID", detail="demo payouts go to the sandbox; unset it to load demo data")
-    note = _why_not(rt)
-    if note is not None:
-        return DemoSummary(note=note)
-    now = rt.clock.now()
     with hold_workers(rt.database):
-        return _load(rt, reports, Random(seed), now, say)
+        begun = unfinished(rt)
+        if begun is not None:
+            say("Finishing the demo data that were interrupted")
+            return _load(rt, begun, say)
+        note = _why_not(rt)
+        return DemoSummary(note=note) if note is not None else _load(rt, Commission(reports, seed, rt.clock.now()), say)
 
 
-def _load(rt: Runtime, reports: int, random: Random, now: datetime, say: Say) -> DemoSummary:
+def unfinished(rt: Runtime) -> Commission | None:
+    """What an interrupted load was asked for; None when there is none."""
+    with rt.database.worker() as conn:
+        if conn.execute(_FINISHED).one_or_none() is not None:
+            return None
+        row = conn.execute(_BEGUN).one_or_none()
+    return None if row is None else Commission(row.details["reports"], row.details["seed"], row.occurred_at)
+
+
+def _load(rt: Runtime, wanted: Commission, say: Say) -> DemoSummary:
+    now, random = wanted.now, Random(wanted.seed)
     clock = SettableClock(now)
     past = replace(rt, clock=clock)
-    md = rt.masterdata.current()
-    ensure_partitions(rt, now)
-    people = cast(past, md, reports, hash_password(rt.settings.demo_password), random, now - HIRED)
-    stories = Script(md, people, random, now).write(reports)
-    with rt.database.worker(120) as conn:
-        create_accounts(conn, rt.vault, people.accounts, now - HIRED)
-    captures = sorted((story.capture_photo for story in stories if story.capture_photo is not None), key=lambda order: order.uploaded_at)
-    photos: list[PhotoOrder] = [order for story in stories for order in (story.dog, story.selfie)]
-    with open_studio(past, [*photos, *captures]) as studio:
-        stage = Stage(past, studio)
-        stage.receive(stories, Bar(say, "Reports", len(stories)))
-        _play(stage, stories, say)
+    ensure_partitions(rt, rt.clock.now())
+    people = _people(past, wanted, random)
+    stories = Script(rt.masterdata.current(), people, random, now).write(wanted.reports)
+    _play(past, stories, say)
     rt.files.sync()
-    _pay(past, clock, people, stories, random, now, say)
-    _rate(past, stage, stories)
-    clock.set(now)
+    with open_payday(past, clock, people, random, now) as payday:
+        captured = [story for story in stories if story.captured_at is not None]
+        payday.run(captured, Bar(say, "Payouts", len(captured)))
+    _rate(past, stories)
     say("Messages")
     run_until_idle([notifications_follower(past)], clock)
-    return _summary(rt, people, len(photos) + len(captures))
+    with rt.database.worker() as conn:
+        conn.execute(_FINISH, {"now": rt.clock.now()})
+    return _summary(rt)
 
 
-def _play(stage: Stage, stories: list[Story], say: Say) -> None:
-    """What people did, up to the captures."""
-    steps = sum(len(story.steps) for story in stories if not story.stopped)
-    bar = Bar(say, "Decisions and visits", steps)
-    stage.decide(stories, bar)
-    captured = [(story, step) for story in stories if not story.stopped for step in story.steps if step.action == "MARK_CAPTURED"]
-    stage.act(captured, bar)
+def _people(rt: Runtime, wanted: Commission, random: Random) -> Cast:
+    """The cast with its accounts: made together with the note of what was asked for, or those that an earlier try made."""
+    hired_at = wanted.now - HIRED
+    with rt.database.worker(120) as conn:
+        known = {row.username: row.id for row in conn.execute(_KNOWN)}
+        people = cast(rt.masterdata.current(), wanted.reports, hash_password(rt.settings.demo_password), random, hired_at, known)
+        if not known:
+            create_accounts(conn, rt.vault, people.accounts, hired_at)
+            details = {"reports": wanted.reports, "seed": wanted.seed}
+            record(conn, STATE, None, None, BEGIN_DEED, "DEMO", None, wanted.now, details=details)
+    return people
 
 
-def _pay(rt: Runtime, clock: SettableClock, people: Cast, stories: list[Story], random: Random, now: datetime, say: Say) -> None:
-    captured = [story for story in stories if not story.stopped and any(step.action == "MARK_CAPTURED" for step in story.steps)]
-    with open_payday(rt, clock, people, random, now) as payday:
-        payday.run(captured, Bar(say, "Payouts", len(captured)))
+def _play(rt: Runtime, stories: list[Story], say: Say) -> None:
+    """Reports, and what people did with them up to the captures."""
+    stage = Stage(rt, None)
+    stage.recall(stories)
+    new = [story for story in stories if story.report_id is None]
+    orders = [order for story in new for order in (story.dog, story.selfie)]
+    captures = [story.capture_photo for story in stories if story.captured_at is None and story.capture_photo is not None]
+    orders += sorted(captures, key=lambda order: order.uploaded_at)
+    with open_studio(rt, orders) as studio:
+        stage = Stage(rt, studio)
+        stage.receive(new, Bar(say, "Reports", len(new)))
+        stage.decide(stories, Bar(say, "Decisions and visits", sum(len(s.steps) - s.done for s in stories if not s.stopped)))
 
 
-def _rate(rt: Runtime, stage: Stage, stories: list[Story]) -> None:
+def _rate(rt: Runtime, stories: list[Story]) -> None:
     """Teachers rate what had ended well by then."""
     rated = [(story, story.rating) for story in stories if story.rating is not None and not story.stopped]
     with rt.database.worker() as conn:
@@ -145,7 +185,7 @@ def _rate(rt: Runtime, stage: Stage, stories: list[Story]) -> None:
         for story, (at, rating) in rated
         if story.report_id in resolved and resolved[story.report_id] < at
     ]
-    stage.act(steps)
+    Stage(rt, None).act(steps)
 
 
 def _why_not(rt: Runtime) -> str | None:
@@ -158,7 +198,8 @@ def _why_not(rt: Runtime) -> str | None:
     return None
 
 
-def _summary(rt: Runtime, people: Cast, photos: int) -> DemoSummary:
+def _summary(rt: Runtime) -> DemoSummary:
     with rt.database.worker() as conn:
         states = {row.status: row.reports for row in conn.execute(_STATES)}
-    return DemoSummary(len(people.accounts), sum(states.values()), photos, states)
+        made = conn.execute(_MADE).one()
+    return DemoSummary(made.accounts, sum(states.values()), made.photos, states)

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pipeline.clock import local_day
-from pipeline.demo.cast import VILLE, Cast, Crew, Teacher
+from pipeline.demo.cast import FAILING_VPAS, VILLE, Cast, Crew, Teacher
 from pipeline.demo.course import Course
 from pipeline.demo.names import DESCRIPTIONS, LANDMARKS
 from pipeline.demo.photos import file_name
@@ -22,6 +22,7 @@ from pipeline.masterdata.master import MasterData
 VILLE_SHARE = 0.3  # of all reports: the demo accounts work there
 SERVICE_TYPES = {"StrayDogStandard": 46, "StrayDogAggressive": 24, "StrayDogPack": 18, "StrayDogInjured": 12}
 LOOK_BACK = {"exact_duplicate": timedelta(hours=36), "near_duplicate": timedelta(days=20), "reported_twice": timedelta(hours=30)}
+FAILING = f"{FAILING_VPAS[0][0]}@sandbox"
 CHECKED_AFTER = timedelta(seconds=40)  # how long a report that came alone waited for its validation
 SUSPICIOUS_SHARE = 0.3  # of the bad ones are bad in two ways, so that every risk level occurs
 TRIES = 12  # to find a teacher who may still report that day
@@ -95,7 +96,7 @@ class Script:
         random = self._random
         usable: Sequence[Teacher] = [t for t in crew.teachers if t.weight > 0]
         if wish is not None:
-            usable = [t for t in usable if t.vpa.endswith("fails.vpa.invalid@sandbox") is wish.failing]
+            usable = [t for t in usable if (t.vpa.endswith(FAILING) if wish.failing else not t.vpa.endswith("@sandbox"))]
         day = local_day(at, zone)
         limit = self._md.payout_config(crew.tenant_id).daily_limit
         for _ in range(TRIES):
@@ -146,7 +147,7 @@ class Script:
             tenant_id=slot.tenant_id,
             teacher=teacher,
             fate=fate,
-            at=slot.at,
+            at=slot.at + timedelta(microseconds=index),  # no two at the same moment: by it a report is found again
             checked_at=slot.checked_at,
             service_type=service_type,
             description=random.choice(DESCRIPTIONS[service_type]).format(place=spot.locality),
@@ -158,7 +159,7 @@ class Script:
             accuracy_m=round(random.uniform(3, 22), 1),
             dog=dog,
             selfie=selfie,
-            original=None if original is None else original.index,
+            original=original,
         )
 
     def _order(

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from pipeline.access.caller import Caller
+from pipeline.access.caller import SYSTEM_ID, Caller
 from pipeline.clock import epoch_ms
 from pipeline.demo.story import PhotoOrder, Step, Story
 from pipeline.demo.studio import Studio
@@ -32,51 +32,71 @@ from pipeline.validation.job import validate
 BATCH = 400  # reports in a transaction: about a second of work
 
 _NUMBERS = text("SELECT id, report_number FROM sdcrs.report WHERE id = ANY (:ids)")
+_RECEIVED = text("""
+    SELECT r.id, r.report_number, r.tenant_id, r.created_at, r.status,
+           (SELECT count(*) FROM sdcrs.report_history h
+            WHERE h.report_id = r.id AND h.actor_id <> :system AND h.action <> 'SUBMIT') AS steps
+    FROM sdcrs.report r WHERE r.tenant_id = ANY (:tenants) AND r.created_at BETWEEN :first AND :last LIMIT 10000000
+""")
 
 Progress = Callable[[int], None]
 
 
 class Stage:
-    """Plays stories, each step at its own time."""
+    """Plays stories, each step at its own time. Without a studio only steps that need no photo."""
 
-    def __init__(self, rt: Runtime, studio: Studio) -> None:
+    def __init__(self, rt: Runtime, studio: Studio | None) -> None:
         self._rt, self._studio = rt, studio
         self._intake = Intake(rt)
-        self._numbers: dict[int, str] = {}  # by index of the story
+
+    def recall(self, stories: Sequence[Story]) -> None:
+        """Find out how far an interrupted load had come."""
+        moments = [story.at for story in stories]
+        tenants = sorted({story.tenant_id for story in stories})
+        params = {"system": SYSTEM_ID, "tenants": tenants, "first": min(moments), "last": max(moments)}
+        with self._rt.database.worker(120) as conn:
+            found = {(row.tenant_id, row.created_at): row for row in conn.execute(_RECEIVED, params)}
+        for story in stories:
+            row = found.get((story.tenant_id, story.at))
+            if row is not None:
+                story.report_id, story.report_number = row.id, row.report_number
+                story.done = min(row.steps, len(story.steps))
+                story.stopped = row.status == "AUTO_REJECTED"
 
     def receive(self, stories: Sequence[Story], progress: Progress) -> None:
         """Photos, reports and their validation, wave after wave; a refused report's story is over."""
         for batch in _whole_waves(stories):
-            files = self._studio.take([order for story in batch for order in (story.dog, story.selfie)])
+            files = self._photos([order for story in batch for order in (story.dog, story.selfie)])
             by_id = {file.id: file for file in files}
             requests = [request for story in batch for request in [uuid7(story.dog.uploaded_at)] * 2]  # both in one upload
             with self._rt.database.worker(120) as conn:
                 insert_files(conn, [replace(file, request_id=request) for file, request in zip(files, requests, strict=True)])
                 ids = self._intake.create_bulk(conn, [self._submission(story, by_id) for story in batch])
-                for story, report_id in zip(batch, ids, strict=True):
-                    story.report_id = report_id
-                self._validate(conn, batch)
                 numbers = {row.id: row.report_number for row in conn.execute(_NUMBERS, {"ids": ids})}
-            self._numbers |= {story.index: numbers[report_id] for story, report_id in zip(batch, ids, strict=True)}
+                for story, report_id in zip(batch, ids, strict=True):
+                    story.report_id, story.report_number = report_id, numbers[report_id]
+                self._validate(conn, batch)
             progress(len(batch))
 
+    def _photos(self, orders: Sequence[PhotoOrder]) -> list[StoredFile]:
+        if not orders:
+            return []
+        if self._studio is None:
+            raise ValueError("these steps need photos, and there is no studio")
+        return self._studio.take(orders)
+
     def _validate(self, conn: Connection, batch: Sequence[Story]) -> None:
-        by_report = {_report_id(story): story for story in batch}
+        by_report = {story.id: story for story in batch}
         times = {report_id: story.checked_at for report_id, story in by_report.items()}
         for judged in validate(conn, self._rt.masterdata.current(), list(by_report), max(times.values()), times):
             if judged.failed is not None:
                 by_report[judged.report.id].stopped = True
 
     def decide(self, stories: Sequence[Story], progress: Progress) -> None:
-        """Everything that people do up to the visit's end, except captures: these are paid and come in their own order."""
-        rounds = 0
-        while True:
-            due = [(story, story.steps[rounds]) for story in stories if not story.stopped and rounds < len(story.steps)]
-            due = [(story, step) for story, step in due if step.action != "MARK_CAPTURED"]
-            if not due:
-                return
+        """Everything that people do up to the visit's end: the next step of all reports, and again, the captures last."""
+        while due := [(story, step) for story in stories if (step := story.next_step) is not None and step.action != "MARK_CAPTURED"]:
             self.act(due, progress)
-            rounds += 1
+        self.act([(story, step) for story in stories if (step := story.next_step) is not None], progress)
 
     def act(self, steps: Sequence[tuple[Story, Step]], progress: Progress | None = None) -> None:
         """Carry out steps, each person's of one kind together; a refused one ends its story."""
@@ -96,7 +116,7 @@ class Stage:
         md = self._rt.masterdata.current()
         now = max(step.at for _, step in entries)
         photos = [story.capture_photo for story, _ in entries if action == "MARK_CAPTURED" and story.capture_photo is not None]
-        files = self._studio.take(photos)
+        files = self._photos(photos)
         with self._rt.database.begin(caller.scope) as conn:
             insert_files(conn, files, "Officer app")
             updates = [self._update(story, step) for story, step in entries]
@@ -106,6 +126,7 @@ class Stage:
             outcomes = transition(conn, md, action, items, Actor(caller.account_id, caller.roles), now)
             for (story, _), outcome in zip(entries, outcomes, strict=True):
                 story.stopped = story.stopped or not outcome.ok
+                story.done += 1
             if action == "MARK_CAPTURED":
                 self._attach(conn, [entry for entry in entries if not entry[0].stopped])
 
@@ -117,16 +138,16 @@ class Stage:
         for file_id, (story, step) in photos.items():
             claim = EvidenceClaim(file_id, "CAPTURE_PHOTO", None, step.at, step.fields["latitude"], step.fields["longitude"])
             zone = self._rt.masterdata.current().tenant(story.tenant_id).timezone
-            rows.append(evidence_row(claim, files, _report_id(story), story.tenant_id, step.by.account_id, step.at, zone))
+            rows.append(evidence_row(claim, files, story.id, story.tenant_id, step.by.account_id, step.at, zone))
         conn.execute(INSERT_EVIDENCE, {"rows": json.dumps(rows)})
 
     def _update(self, story: Story, step: Step) -> Update:
         fields = dict(step.fields)
         if step.action == "MARK_DUPLICATE" and story.original is not None:
-            fields["duplicate_of"] = self._numbers[story.original]
+            fields["duplicate_of"] = story.original.report_number
         if step.action == "MARK_CAPTURED" and story.capture_photo is not None:
             fields["capture_file_id"] = story.capture_photo.file_id
-        return Update(_report_id(story), step.action, step.comment, fields=fields)
+        return Update(story.id, step.action, step.comment, fields=fields)
 
     def _submission(self, story: Story, files: dict[UUID, StoredFile]) -> Submission:
         tenant = self._rt.masterdata.current().tenant(story.tenant_id)
@@ -196,12 +217,6 @@ def _whole_waves(stories: Sequence[Story]) -> Iterator[list[Story]]:
 
 def _item(conn: Connection, rt: Runtime, caller: Caller, update: Update, step: Step) -> Item:
     return GATHER[update.action](conn, rt.masterdata.current(), caller, update, step.at)
-
-
-def _report_id(story: Story) -> UUID:
-    if story.report_id is None:
-        raise ValueError(f"story {story.index} has no report yet")
-    return story.report_id
 
 
 def _body(story: Story, submission: Submission, files: dict[UUID, StoredFile]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Step:
 
 @dataclass
 class Story:
-    """One report. `original` is the index of the story whose dog or photo this one repeats."""
+    """One report. `original` is the story whose dog or photo this one repeats."""
 
     index: int
     tenant_id: str
@@ -79,9 +79,28 @@ class Story:
     accuracy_m: float
     dog: PhotoOrder
     selfie: PhotoOrder
-    original: int | None = None
+    original: "Story | None" = None
     steps: list[Step] = field(default_factory=list)
     capture_photo: PhotoOrder | None = None
     rating: tuple[datetime, int] | None = None  # if it is paid by then
     report_id: UUID | None = None  # known when it is created
+    report_number: str | None = None
+    done: int = 0  # steps that have happened
     stopped: bool = False  # a step was refused: the rest does not happen
+
+    @property
+    def next_step(self) -> Step | None:
+        """What happens next; None: nothing more."""
+        return None if self.stopped or self.done >= len(self.steps) else self.steps[self.done]
+
+    @property
+    def captured_at(self) -> datetime | None:
+        """When the dog was captured; None: not, or not yet."""
+        return next((step.at for step in self.steps[: self.done] if step.action == "MARK_CAPTURED"), None)
+
+    @property
+    def id(self) -> UUID:
+        """The report's id. Raises ValueError before it is created."""
+        if self.report_id is None:
+            raise ValueError(f"story {self.index} has no report yet")
+        return self.report_id

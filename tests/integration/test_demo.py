@@ -174,7 +174,7 @@ def test_the_same_seed_tells_the_same_stories(rt):
     def told(seed):
         random = Random(seed)
         md = rt.masterdata.current()
-        people = cast(rt, md, 400, "x", random, rt.clock.now())
+        people = cast(md, 400, "x", random, rt.clock.now(), {})
         return [
             (s.tenant_id, s.teacher.caller.username, s.fate, s.at, s.pin, s.dog.seed, [(step.action, step.at) for step in s.steps])
             for s in Script(md, people, random, rt.clock.now()).write(400)
