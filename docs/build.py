@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import REGISTRY
+from pipeline.masterdata.files import load_folder
 from pipeline.packets.document import text as packets
 
 HERE = Path(__file__).resolve().parent
@@ -30,8 +31,36 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
+def states() -> str:
+    """docs/states.md: the report's states and transitions as the shipped workflow has them, drawn and listed."""
+    table = load_folder().workflow("dj.djibouti-ville")
+    rows = [row for entries in table.transitions.values() for row in entries]
+    lines = [
+        "# States of a report",
+        "",
+        "Made from `pipeline/masterdata/data/workflow/BusinessService.json` by `make docs`. The one door of `pipeline/reports/workflow.py`",
+        "works by this table; there is no other way to change a report's state.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+    ]
+    drawn: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        actions = drawn.setdefault((row.from_state or "[*]", row.to_state), [])
+        if row.action not in actions:
+            actions.append(row.action)
+    lines += [f"    {source} --> {target}: {', '.join(actions)}" for (source, target), actions in drawn.items()]
+    lines += [f"    {code} --> [*]" for code, state in table.states.items() if state.terminal]
+    lines += ["```", "", "| from | action | to | who | when |", "|---|---|---|---|---|"]
+    for row in rows:
+        when = ", ".join(word.lower().replace("_", " ") for word in (row.when, row.only_by) if word)
+        lines.append(f"| {row.from_state or 'none'} | `{row.action}` | {row.to_state} | {', '.join(sorted(row.roles))} | {when} |")
+    return "\n".join(lines) + "\n"
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "errors.md": errors,
+    "states.md": states,
     "packets.md": packets,
 }
 
