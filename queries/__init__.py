@@ -1,7 +1,9 @@
 """What people ask: one .sql file per screen or question, each a list of named statements, and the loader for them.
 
 A file holds blocks that begin with `-- name: <name>`; the comment lines below it say what the rows are. Comment lines are
-dropped before the statement is prepared, since SQLAlchemy takes `:word` inside a comment for a parameter.
+dropped before the statement is prepared, since SQLAlchemy takes `:word` inside a comment for a parameter. A line
+`-- with: <other>` puts another block of the file before the statement as `WITH <other> AS (...)`: so one predicate stands
+once and serves list, count and chart alike.
 """
 
 import re
@@ -10,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas
+from psycopg.rows import dict_row
 from sqlalchemy import Connection, RowMapping, TextClause, text
+
+from pipeline.database.engine import Driver, driver_sql
 
 FOLDER = Path(__file__).parent
 MAX_ROWS = 10_000  # no screen shows more; a statement that can return more needs a limit of its own
 _NAME = re.compile(r"^-- name: ([a-z0-9_]+)\s*$", re.MULTILINE)
+_WITH = re.compile(r"^-- with: ([a-z0-9_]+)\s*$", re.MULTILINE)
 
 
 @cache
@@ -24,13 +30,23 @@ def statements(screen: str) -> dict[str, TextClause]:
     if not path.is_file():
         raise KeyError(f"queries/{screen}.sql does not exist")
     parts = _NAME.split(path.read_text(encoding="utf-8"))
-    found: dict[str, TextClause] = {}
+    blocks: dict[str, str] = {}
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
-        if name in found:
+        if name in blocks:
             raise KeyError(f"{screen}.{name} stands twice")
-        lines = [line for line in body.splitlines() if not line.lstrip().startswith("--")]
-        found[name] = text("\n".join(lines).strip().rstrip(";"))
-    return found
+        blocks[name] = body
+    return {name: text(_assembled(blocks, body)) for name, body in blocks.items()}
+
+
+def _assembled(blocks: dict[str, str], body: str) -> str:
+    """The statement without its comments, after the blocks that it names. NOT MATERIALIZED: the planner sees through them."""
+    named = [f"{name} AS NOT MATERIALIZED (\n{_plain(blocks[name])}\n)" for name in _WITH.findall(body)]
+    return (f"WITH {', '.join(named)}\n" if named else "") + _plain(body)
+
+
+def _plain(body: str) -> str:
+    lines = [line for line in body.splitlines() if not line.lstrip().startswith("--")]
+    return "\n".join(lines).strip().rstrip(";")
 
 
 def statement(name: str) -> TextClause:
@@ -45,6 +61,18 @@ def rows(conn: Connection, name: str, **params: Any) -> list[RowMapping]:
     if len(result) > MAX_ROWS:
         raise ValueError(f"{name} returned more than {MAX_ROWS} rows")
     return list(result)
+
+
+def dicts(conn: Connection, name: str, **params: Any) -> list[dict[str, Any]]:
+    """All rows as dicts straight from the driver, in the same transaction: for lists that are asked for many times a second.
+
+    Errors are the driver's own (psycopg.Error). Raises ValueError past MAX_ROWS.
+    """
+    driver: Driver = conn.connection.driver_connection  # type: ignore[assignment]
+    result = driver.cursor(row_factory=dict_row).execute(driver_sql(statement(name)), params).fetchmany(MAX_ROWS + 1)
+    if len(result) > MAX_ROWS:
+        raise ValueError(f"{name} returned more than {MAX_ROWS} rows")
+    return result
 
 
 def one(conn: Connection, name: str, **params: Any) -> RowMapping | None:

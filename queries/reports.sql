@@ -57,7 +57,8 @@ counted AS (
 SELECT c.total, p.id FROM counted c LEFT JOIN page p ON true ORDER BY p.position
 
 -- name: by_ids
--- What answers tell of some reports, in no order; nothing is read from other tables. What the caller may not know of a reporter is not read: see :sees_reporters.
+-- What answers tell of those of some reports that the caller may read, in no order. What the caller may not know of a
+-- reporter is not read: see :sees_reporters.
 SELECT r.id, r.tenant_id, r.report_number, r.tracking_id, r.service_type, r.description, r.status, r.version,
     CASE WHEN :sees_reporters OR r.reporter_id = CAST(:own_reporter AS uuid) THEN r.reporter_id END AS reporter_id,
     r.reporter_id = CAST(:own_reporter AS uuid) AS own,
@@ -75,17 +76,15 @@ SELECT r.id, r.tenant_id, r.report_number, r.tracking_id, r.service_type, r.desc
     CASE WHEN r.status IN ('RESOLVED', 'CLOSED') THEN r.resolved_at
          WHEN r.status IN ('AUTO_REJECTED', 'REJECTED', 'DUPLICATE') THEN r.rejected_at
          WHEN r.status = 'UNABLE_TO_LOCATE' THEN r.visit_completed_at
-         ELSE CAST(:now AS timestamptz) END > r.sla_due_at AS sla_breached
+         ELSE CAST(:now AS timestamptz) END > r.sla_due_at AS sla_breached,
+    CASE WHEN :sees_reporters THEN (SELECT a.school_name FROM access.account a WHERE a.id = r.reporter_id) END AS school_name
 FROM sdcrs.report r
-WHERE r.id = ANY (CAST(:ids AS uuid[])) LIMIT 1000
+WHERE r.id = ANY (CAST(:ids AS uuid[]))
+  AND (:sees_all OR r.reporter_id = CAST(:own_reporter AS uuid) OR r.assigned_officer_id = CAST(:own_officer AS uuid)) LIMIT 1000
 
 -- name: originals
 -- The numbers of the reports of which some are duplicates.
 SELECT id, report_number FROM sdcrs.report WHERE id = ANY (CAST(:ids AS uuid[])) LIMIT 1000
-
--- name: schools
--- The schools of some teachers.
-SELECT id, school_name FROM access.account WHERE id = ANY (CAST(:account_ids AS uuid[])) LIMIT 1000
 
 -- name: payouts
 -- The payouts of some reports, one row a report that has one, with the time of the newest retry.

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -121,7 +121,7 @@ def open_session(rt: Runtime, conn: Connection, account_id: UUID, tenant_id: str
             "expires": expires_at,
         },
     )
-    row = conn.execute(_READ, {"token_hash": token_hash, "now": now}).one()
+    row = conn.execute(_READ, {"token_hash": token_hash, "now": now}).mappings().one()
     return SignedIn(token, _caller(row), expires_at)
 
 
@@ -130,12 +130,13 @@ def read_session(rt: Runtime, token: str | None) -> Caller:
     if not token:
         raise AppError("SDCRS_NOT_SIGNED_IN")
     now = rt.clock.now()
-    with rt.database.worker() as conn:
-        row = conn.execute(_READ, {"token_hash": _hash(token), "now": now}).one_or_none()
-        if row is None:
-            raise AppError("SDCRS_NOT_SIGNED_IN")
-        if now - row.last_seen_at > TOUCH_EVERY:
-            conn.execute(_TOUCH, {"id": row.id, "now": now, "idle": now + IDLE[row.kind]})
+    row = rt.database.worker_row(_READ, {"token_hash": _hash(token), "now": now})
+    if row is None:
+        raise AppError("SDCRS_NOT_SIGNED_IN")
+    if now - row["last_seen_at"] > TOUCH_EVERY:
+        kind: Kind = row["kind"]
+        with rt.database.worker() as conn:
+            conn.execute(_TOUCH, {"id": row["id"], "now": now, "idle": now + IDLE[kind]})
     return _caller(row)
 
 
@@ -158,18 +159,18 @@ def _matching(candidates: Sequence[Row[Any]], password: str) -> Row[Any] | None:
     return next((row for row in candidates if verify_password(row.password_hash, password)), None)
 
 
-def _caller(row: Row[Any]) -> Caller:
+def _caller(row: Mapping[Any, Any]) -> Caller:
     return Caller(
-        session_id=row.id,
-        account_id=row.account_id,
-        username=row.username,
-        roles=frozenset(row.roles),
-        tenant_id=row.tenant_id,
-        scope=tuple(row.scope),
-        wards=tuple(row.wards),
-        locale=row.locale,
-        school_name=row.school_name,
-        demo=row.demo,
+        session_id=row["id"],
+        account_id=row["account_id"],
+        username=row["username"],
+        roles=frozenset(row["roles"]),
+        tenant_id=row["tenant_id"],
+        scope=tuple(row["scope"]),
+        wards=tuple(row["wards"]),
+        locale=row["locale"],
+        school_name=row["school_name"],
+        demo=row["demo"],
     )
 
 

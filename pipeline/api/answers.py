@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 from psycopg import errors as pg
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
 from pipeline.api.call import Call
-from pipeline.database.engine import constraint_of
 from pipeline.errors import AppError
 from pipeline.packets.contracts.common import error_body, response_info
 
@@ -57,19 +57,20 @@ def carry_out(work: Work, call: Call) -> Response:
         return refused(call, [error])
     except Refusals as several:
         return refused(call, several.errors)
-    except DBAPIError as error:
+    except (DBAPIError, psycopg.Error) as error:
         return refused(call, [database_error(error)])
     except Exception as error:  # noqa: BLE001 - the edge: logged with its reference, and answered
         return refused(call, [internal_error(error)])
 
 
-def database_error(error: DBAPIError) -> AppError:
+def database_error(error: DBAPIError | psycopg.Error) -> AppError:
     """What a client is told when a statement fails: come again when it was a lock or a lost server, else our own fault."""
-    if isinstance(error.orig, pg.QueryCanceled | pg.LockNotAvailable | pg.DeadlockDetected | pg.SerializationFailure):
-        LOGGER.warning("Database gave way: %s", type(error.orig).__name__)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, pg.QueryCanceled | pg.LockNotAvailable | pg.DeadlockDetected | pg.SerializationFailure):
+        LOGGER.warning("Database gave way: %s", type(cause).__name__)
         return AppError("SDCRS_BUSY", retryAfterSeconds=RETRY_AFTER_S)
-    if error.connection_invalidated or isinstance(error, OperationalError):
-        LOGGER.warning("Database lost: %s", type(error.orig).__name__)
+    if isinstance(cause, psycopg.OperationalError):
+        LOGGER.warning("Database lost: %s", type(cause).__name__)
         return AppError("SDCRS_DATABASE_DOWN")
     return internal_error(error)
 
@@ -80,9 +81,10 @@ def internal_error(error: BaseException) -> AppError:
     Its kind and place are logged and never its message, which may hold persons' values.
     """
     reference = uuid4().hex[:12]
-    kind = type(error).__name__
-    if isinstance(error, DBAPIError):
-        kind += f" {getattr(error.orig, 'sqlstate', None)} {constraint_of(error)}"  # type: ignore[arg-type]
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    kind = type(cause).__name__
+    if isinstance(cause, psycopg.Error):
+        kind += f" {cause.sqlstate} {cause.diag.constraint_name}"
     steps = traceback.extract_tb(error.__traceback__)[-STEPS_LOGGED:]
     where = " < ".join(f"{step.filename.rpartition('/')[2]}:{step.lineno} {step.name}" for step in reversed(steps))
     LOGGER.error("Fault %s: %s at %s", reference, kind, where)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+import psycopg
 from fastapi import APIRouter, Request
 from sqlalchemy.exc import DBAPIError
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -69,7 +70,7 @@ def show_metrics(call: Call) -> Response:
 def _result(name: str, check: Callable[[Runtime], None], rt: Runtime) -> str:
     try:
         check(rt)
-    except (AppError, DBAPIError, OSError) as error:
+    except (AppError, DBAPIError, psycopg.Error, OSError) as error:
         LOGGER.warning("Not ready: %s: %s", name, error.code if isinstance(error, AppError) else type(error).__name__)
         return "failed"
     return "ok"

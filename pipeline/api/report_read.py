@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 import queries
 from pipeline.access import policy
@@ -17,8 +17,9 @@ from pipeline.access.caller import Caller
 from pipeline.api.call import Call
 from pipeline.packets.render.facts import RecordedFacts, View, view_of
 from pipeline.packets.render.report import dog_report_answer
-from pipeline.vault.persons import mask_phone, mask_vpa
+from pipeline.vault.persons import mask_phone
 
+Row = dict[str, Any]
 Fields = dict[str, str | None]
 
 COUNT_LIMIT = 10_001  # one more than can be paged to: "more than ten thousand", at the price of ten thousand
@@ -46,13 +47,20 @@ class Criteria:
     offset: int = 0
     limit: int = 20
 
+    @property
+    def only_ids(self) -> bool:
+        """Whether it names reports and asks nothing else of them, which needs no search."""
+        filters = (self.report_number, self.tracking_id, self.service_type, self.reporter_id, self.officer_id, self.locality_code,
+                   self.ward_code, self.created_from, self.created_to)  # fmt: skip
+        return self.ids is not None and len(self.ids) == 1 and not self.statuses and not any(filters) and self.offset == 0
+
 
 @dataclass
 class _Read:
     """Rows beside the reports themselves."""
 
     evidence: dict[UUID, list[dict[str, Any]]] = field(default_factory=dict)
-    payouts: dict[UUID, RowMapping] = field(default_factory=dict)
+    payouts: dict[UUID, Row] = field(default_factory=dict)
     originals: dict[UUID, str] = field(default_factory=dict)
     persons: dict[str, Fields] = field(default_factory=dict)
 
@@ -61,7 +69,7 @@ def find(conn: Connection, caller: Caller, wanted: Criteria) -> tuple[list[UUID]
     """The ids of one page in order, and how many match in all, counted up to COUNT_LIMIT."""
     sight = policy.sight(caller)
     created = wanted.sort == "createdTime"
-    rows = queries.rows(
+    rows = queries.dicts(
         conn,
         "reports.page",
         ids=None if wanted.ids is None else list(wanted.ids),
@@ -94,31 +102,41 @@ def find(conn: Connection, caller: Caller, wanted: Criteria) -> tuple[list[UUID]
 def answers(
     conn: Connection, call: Call, caller: Caller, ids: Sequence[UUID], sent_vpas: Mapping[UUID, str] | None = None
 ) -> list[dict[str, Any]]:
-    """The DogReports with these ids, in this order, as the caller may see them; an unknown id is left out.
+    """The DogReports with these ids, in this order, as the caller may see them; one that is not there for them is left out.
 
     `sent_vpas` are addresses that the caller has just sent for a report: only they are shown in full.
     """
     if not ids:
         return []
-    own = caller.account_id if caller.has("TEACHER") else None
-    rows = queries.rows(conn, "reports.by_ids", ids=list(ids), own_reporter=own, sees_reporters=policy.sees_reporters(caller), now=call.now)
+    sight = policy.sight(caller)
+    rows = queries.dicts(
+        conn,
+        "reports.by_ids",
+        ids=list(ids),
+        sees_all=sight.all,
+        own_reporter=caller.account_id if caller.has("TEACHER") else None,
+        own_officer=sight.officer_id,
+        sees_reporters=policy.sees_reporters(caller),
+        now=call.now,
+    )
     views = {row["id"]: view_of(caller.roles, owner=bool(row["own"])) for row in rows}
     read = _beside(conn, call, caller, rows, views)
     shown = {row["id"]: dog_report_answer(_facts(call, row, read, views[row["id"]], (sent_vpas or {}).get(row["id"]))) for row in rows}
     return [shown[report_id] for report_id in ids if report_id in shown]
 
 
-def _facts(call: Call, row: RowMapping, read: _Read, view: View, sent_vpa: str | None) -> RecordedFacts:
+def _facts(call: Call, row: Row, read: _Read, view: View, sent_vpa: str | None) -> RecordedFacts:
     persons = read.persons
     reporter = row["reporter_id"]
     if sent_vpa is not None and reporter is not None:
         persons = persons | {str(reporter): persons.get(str(reporter), {}) | {"vpa": sent_vpa}}
     payout = read.payouts.get(row["id"])
     retried_at = payout["last_retry_at"] if payout else None
+    row["duplicate_of_number"] = read.originals.get(row["duplicate_of"])
     return RecordedFacts(
-        report={**row, "duplicate_of_number": read.originals.get(row["duplicate_of"])},
+        report=row,
         evidence=read.evidence.get(row["id"], ()),
-        payout=dict(payout) if payout else {},
+        payout=payout or {},
         attempt={"number": 1, "created_at": retried_at} if retried_at else {},
         persons=persons,
         options={"public_url": call.public_url},
@@ -126,31 +144,30 @@ def _facts(call: Call, row: RowMapping, read: _Read, view: View, sent_vpa: str |
     )
 
 
-def _beside(conn: Connection, call: Call, caller: Caller, rows: Sequence[RowMapping], views: Mapping[UUID, View]) -> _Read:
+def _beside(conn: Connection, call: Call, caller: Caller, rows: Sequence[Row], views: Mapping[UUID, View]) -> _Read:
     read = _Read()
-    for photo in queries.rows(
+    for photo in queries.dicts(
         conn, "reports.evidence", report_ids=list(views), with_selfies=any(view is not View.FIELD for view in views.values())
     ):
-        link = call.public_url + call.rt.files.sign(photo["file_id"], "photo", call.now)
-        read.evidence.setdefault(photo["report_id"], []).append({**photo, "url": link})
+        photo["url"] = call.public_url + call.rt.files.sign(photo["file_id"], "photo", call.now)
+        read.evidence.setdefault(photo["report_id"], []).append(photo)
     paid = [row["id"] for row in rows if row["payout_status"] is not None and views[row["id"]] is not View.FIELD]
     if paid:
-        read.payouts = {row["report_id"]: row for row in queries.rows(conn, "reports.payouts", report_ids=paid)}
+        read.payouts = {row["report_id"]: row for row in queries.dicts(conn, "reports.payouts", report_ids=paid)}
     copied = [row["duplicate_of"] for row in rows if row["duplicate_of"] is not None and views[row["id"]] is View.REVIEW]
     if copied:
-        read.originals = {row["id"]: row["report_number"] for row in queries.rows(conn, "reports.originals", ids=copied)}
+        read.originals = {row["id"]: row["report_number"] for row in queries.dicts(conn, "reports.originals", ids=copied)}
     read.persons = _persons(conn, call, caller, rows)
     return read
 
 
-def _persons(conn: Connection, call: Call, caller: Caller, rows: Sequence[RowMapping]) -> dict[str, Fields]:
+def _persons(conn: Connection, call: Call, caller: Caller, rows: Sequence[Row]) -> dict[str, Fields]:
     """Reporters with school, and officers by name; a phone in full only to its owner, a VPA masked."""
     reporters = {row["reporter_id"] for row in rows if row["reporter_id"] is not None}
     officers = set() if caller.roles == {"TEACHER"} else {row["assigned_officer_id"] for row in rows} - {None}
     found = call.rt.vault.get(conn, [*(reporters | officers)], ("name", "phone") if reporters else ("name",))
     persons: dict[str, Fields] = {str(officer): {"name": found.get(officer, {}).get("name")} for officer in officers}
-    others = [reporter for reporter in reporters if reporter != caller.account_id]
-    schools = {row["id"]: row["school_name"] for row in queries.rows(conn, "reports.schools", account_ids=others)} if others else {}
+    schools = {row["reporter_id"]: row["school_name"] for row in rows}
     for reporter in reporters:
         phone = found.get(reporter, {}).get("phone")
         own = reporter == caller.account_id
@@ -160,8 +177,3 @@ def _persons(conn: Connection, call: Call, caller: Caller, rows: Sequence[RowMap
             "school_name": caller.school_name if own else schools.get(reporter),
         }
     return persons
-
-
-def masked_vpa(vpa: str | None) -> str | None:
-    """A UPI address as lists show it."""
-    return mask_vpa(vpa)

@@ -69,7 +69,8 @@ class LocationShape(Shape):
     pincode: str | None
     gps_latitude: float | None
     gps_longitude: float | None
-    gps_accuracy: float | None
+    gps_accuracy: float | None = Field(description="metres")
+    accuracy: float | None = Field(description="the same, as officers' apps call it")
     gps_timestamp: int | None
     gps_validated: bool | None
     gps_validation_result: str | None = Field(description="MATCH, MISMATCH, NOT_AVAILABLE; null before validation")

@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import psycopg
 from fastapi import APIRouter, Request
 from sqlalchemy.exc import DBAPIError
 from starlette.responses import HTMLResponse, Response
@@ -69,7 +70,7 @@ def show(call: Call) -> Response:
         found = look_up(call.rt, call.md, call.path_params["tracking_id"])
     except AppError as error:
         return _failed(error)
-    except DBAPIError as error:
+    except (DBAPIError, psycopg.Error) as error:
         return _failed(database_error(error))
     except Exception as error:  # noqa: BLE001 - the edge: logged with its reference, and told on the page
         return _failed(internal_error(error))

@@ -4,12 +4,16 @@ SQLAlchemy serves as engine, pool and `text()`; there is no ORM. The scope is an
 ambient, and lives in a transaction-local setting that the policies of sql/always/030_policies.sql read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, create_engine, text
+from psycopg.rows import dict_row
+from sqlalchemy import Connection, TextClause, create_engine, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -29,9 +33,14 @@ SESSION_OPTIONS = " ".join(
     )
 )
 
-_ENTER = text("SELECT set_config('role', :role, true), set_config('app.scope', :scope, true)")
-_ENTER_PUBLIC = text("SELECT set_config('role', :role, true), set_config('app.tracking', :tracking, true)")
+_ENTER: LiteralString = "SELECT set_config('role', %s, true), set_config('app.scope', %s, true)"
+_ENTER_PUBLIC: LiteralString = "SELECT set_config('role', %s, true), set_config('app.tracking', %s, true)"
 _STATEMENT_TIMEOUT = text("SELECT set_config('statement_timeout', :ms, true)")
+
+_DIALECT = PGDialect_psycopg()
+
+Driver = psycopg.Connection[Any]
+Found = TypeVar("Found")
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -53,12 +62,13 @@ class Database:
     def __init__(self, url: str, role_prefix: str, pool_size: int = 8, application_name: str = "sdcrs") -> None:
         self.url = url
         self.role_prefix = role_prefix
+        self._pool_size = pool_size
         self.engine = create_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
-            pool_pre_ping=True,  # a restarted server must not fail the first request after it
+            hide_parameters=True,  # errors are logged and stored, and parameters may be persons' values
             connect_args={
                 "options": SESSION_OPTIONS,
                 "connect_timeout": CONNECT_TIMEOUT_S,
@@ -75,15 +85,13 @@ class Database:
 
         Raises SDCRS_BUSY when no connection becomes free in time and SDCRS_DATABASE_DOWN when none can be made.
         """
-        with self._transaction() as conn:
-            conn.execute(_ENTER, {"role": f"{self.role_prefix}_app", "scope": ",".join(scope)})
+        with self._transaction(_ENTER, f"{self.role_prefix}_app", ",".join(scope)) as conn:
             yield conn
 
     @contextmanager
     def worker(self, statement_timeout_s: int | None = None) -> Iterator[Connection]:
         """A transaction as role `worker`: for jobs, and for sign-in, which comes before any scope is known."""
-        with self._transaction() as conn:
-            conn.execute(_ENTER, {"role": f"{self.role_prefix}_worker", "scope": ""})
+        with self._transaction(_ENTER, f"{self.role_prefix}_worker", "") as conn:
             if statement_timeout_s is not None:
                 conn.execute(_STATEMENT_TIMEOUT, {"ms": str(statement_timeout_s * 1000)})
             yield conn
@@ -91,20 +99,64 @@ class Database:
     @contextmanager
     def public(self, tracking: str) -> Iterator[Connection]:
         """A transaction as role `public` that sees the one report with this tracking id or token."""
-        with self._transaction() as conn:
-            conn.execute(_ENTER_PUBLIC, {"role": f"{self.role_prefix}_public", "tracking": tracking})
+        with self._transaction(_ENTER_PUBLIC, f"{self.role_prefix}_public", tracking) as conn:
             yield conn
 
+    def worker_row(self, statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The first row of one statement as role `worker`: for what is asked at every request. Commits."""
+        sql = driver_sql(statement)
+
+        def ask(driver: Driver) -> dict[str, Any] | None:
+            driver.execute(_ENTER, (f"{self.role_prefix}_worker", ""))
+            row = driver.cursor(row_factory=dict_row).execute(sql, params).fetchone()
+            driver.commit()
+            return row
+
+        conn, row = self._first_contact(ask)
+        conn.close()
+        return row
+
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            conn = self.engine.connect()
-        except PoolTimeout as error:
-            raise AppError("SDCRS_BUSY", retryAfterSeconds=BUSY_RETRY_S) from error
-        except OperationalError as error:
-            raise AppError("SDCRS_DATABASE_DOWN") from error
+    def _transaction(self, enter: LiteralString, *params: str) -> Iterator[Connection]:
+        conn, _ = self._first_contact(lambda driver: driver.execute(enter, params))
         with conn, conn.begin():
             yield conn
+
+    def _first_contact(self, say: Callable[[Driver], Found]) -> tuple[Connection, Found]:
+        """A connection and what it answered to the first that is said to it.
+
+        One that a restarted server has closed is found out here, before anything was done, and replaced by the next; so
+        nobody has to ask every connection whether it lives before it is used.
+        """
+        for _ in range(self._pool_size + 1):
+            try:
+                conn = self.engine.connect()
+            except PoolTimeout as error:
+                raise AppError("SDCRS_BUSY", retryAfterSeconds=BUSY_RETRY_S) from error
+            except OperationalError as error:
+                raise AppError("SDCRS_DATABASE_DOWN") from error
+            driver = cast(Driver, conn.connection.driver_connection)
+            try:
+                return conn, say(driver)
+            except psycopg.OperationalError as error:
+                if not driver.broken:
+                    conn.close()
+                    raise
+                conn.invalidate(error)
+                conn.close()
+            except BaseException:
+                conn.close()
+                raise
+        raise AppError("SDCRS_DATABASE_DOWN")
+
+
+@cache
+def driver_sql(statement: TextClause) -> str:
+    """A statement as the driver itself takes it, with %(name)s for :name. Kept: only for statements that live as long as we do.
+
+    SQLAlchemy costs a select of many columns more than Postgres does; what runs at every request goes past it.
+    """
+    return str(statement.compile(dialect=_DIALECT))
 
 
 def constraint_of(error: sqlalchemy.exc.IntegrityError) -> str | None:

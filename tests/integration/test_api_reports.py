@@ -496,6 +496,8 @@ def test_a_state_admin_searches_all_tenants_of_the_state_at_once(rt: Runtime, as
     everything = client.search(tenantId="dj", limit=100)
     assert str(here) in {report["id"] for report in everything["DogReports"]}
     assert client.search(tenantId="dj.ali-sabieh")["TotalCount"] == 0
+    assert client.search(tenantId="dj.ali-sabieh", ids=[str(here)])["TotalCount"] == 0
+    assert client.search(tenantId="dj", ids=[str(here)])["TotalCount"] == 1
     assert client.code(SEARCH, {"searchCriteria": {"tenantId": "ncr"}}) == (403, "SDCRS_TENANT_OUT_OF_SCOPE")
 
 
