@@ -49,28 +49,28 @@ def create(draft: Draft, message_id: str) -> Call:
 
 def verify(report_id: UUID, by: Person) -> Call:
     """A verifier accepts the report."""
-    return _act("verify", "VERIFY", report_id, by, {"verificationRemarks": "Dogs and gate are seen in the photo"})
+    return act("verify", "VERIFY", report_id, by, {"verificationRemarks": "Dogs and gate are seen in the photo"})
 
 
 def assign(report_id: UUID, by: Person, officer: Person) -> Call:
     """A supervisor gives the report to an officer."""
-    return _act("assign", "ASSIGN", report_id, by, {"assignedOfficerId": str(officer.caller.account_id)})
+    return act("assign", "ASSIGN", report_id, by, {"assignedOfficerId": str(officer.caller.account_id)})
 
 
 def start_visit(report_id: UUID, by: Person) -> Call:
     """The officer is on the way."""
-    return _act("start visit", "START_FIELD_VISIT", report_id, by, {"fieldVisitLocation": _place()})
+    return act("start visit", "START_FIELD_VISIT", report_id, by, {"fieldVisitLocation": _place()})
 
 
 def captured(report_id: UUID, by: Person, photo: UUID) -> Call:
     """The officer has the dog, and shows it."""
     evidence = {"photoFileStoreId": str(photo), "captureLocation": _place()}
-    return _act("captured", "MARK_CAPTURED", report_id, by, {"captureEvidence": evidence, "resolutionType": "CAPTURED"})
+    return act("captured", "MARK_CAPTURED", report_id, by, {"captureEvidence": evidence, "resolutionType": "CAPTURED"})
 
 
 def unable(report_id: UUID, by: Person) -> Call:
     """The officer found no dog: the report ends here, without a payout."""
-    return _act("unable to locate", "MARK_UNABLE_TO_LOCATE", report_id, by, {"unableToLocateReason": "DOG_MOVED"})
+    return act("unable to locate", "MARK_UNABLE_TO_LOCATE", report_id, by, {"unableToLocateReason": "DOG_MOVED"})
 
 
 def search_number(report_number: str, by: Person) -> Call:
@@ -88,7 +88,8 @@ def _search(kind: str, criteria: dict[str, Any], by: Person) -> Call:
     return _call(kind, f"{REPORTS}/_search", {"searchCriteria": {"tenantId": TENANT, **criteria}}, by)
 
 
-def _act(kind: str, action: str, report_id: UUID, by: Person, fields: dict[str, Any]) -> Call:
+def act(kind: str, action: str, report_id: UUID, by: Person, fields: dict[str, Any]) -> Call:
+    """One person's action on one report, always under the same message id."""
     update = {"id": str(report_id), "tenantId": TENANT, "workflow": {"action": action}, **fields}
     return _call(kind, f"{REPORTS}/_update", {"DogReports": [update]}, by, f"{action}-{report_id}")
 

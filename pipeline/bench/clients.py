@@ -159,10 +159,14 @@ class Line:
             answer = self._conn.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
-            if self._conn is not None:
-                self._conn.close()
-            self._conn = None
+            self.close()
             return LOST, b""
+
+    def close(self) -> None:
+        """Hang up; the next call dials again."""
+        if self._conn is not None:
+            self._conn.close()
+        self._conn = None
 
 
 def _reports(body: bytes) -> tuple[dict[str, Any], ...]:
