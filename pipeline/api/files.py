@@ -30,7 +30,7 @@ MAX_FIELD_BYTES = 1024
 SAME_HOUSE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",  # a photo opened by itself is a photo and nothing else
-    "Cross-Origin-Resource-Policy": "same-site",  # the console is another port of this host
+    "Cross-Origin-Resource-Policy": "cross-origin",  # the console is another origin: where a host is a bare address no browser calls it same-site
     "Referrer-Policy": "no-referrer",
 }
 
