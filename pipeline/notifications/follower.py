@@ -15,7 +15,7 @@ from pipeline.jobs.follower import Follower
 from pipeline.masterdata.master import MasterData
 from pipeline.masterdata.models import PAISE_PER_RUPEE
 from pipeline.packets.catalogue import for_template
-from pipeline.packets.log import PacketHeader, write_packets
+from pipeline.packets.log import PacketHeader, header_of, write_packets
 from pipeline.runtime import Runtime
 
 NAME = "notifications"
@@ -133,16 +133,11 @@ def _packet(
     report: Row[Any], change: Row[Any], template_id: str, notification_id: UUID, recipient: UUID, params: dict[str, Any]
 ) -> PacketHeader:
     packet = for_template(template_id)
-    return PacketHeader(
-        packet=packet.id,
-        version=packet.version,
-        sender=packet.sender,
-        receiver=packet.receiver,
-        topic=packet.channel,
-        tenant_id=report.tenant_id,
-        subject_kind="REPORT",
-        subject_id=report.id,
-        occurred_at=change.occurred_at,
+    return header_of(
+        packet,
+        report.tenant_id,
+        report.id,
+        change.occurred_at,
         key=str(notification_id),
         causation_id=change.id,
         body={"templateId": template_id, "recipient": str(recipient), "params": params} if packet.body_stored else None,

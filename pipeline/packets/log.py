@@ -5,7 +5,7 @@ the catalogue marks. Bytes that must stay exact go sealed beside it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from pipeline.ids import uuid7
+from pipeline.packets.catalogue import Packet
 
 SubjectKind = Literal["REPORT", "PAYOUT", "FILE", "SESSION", "REGISTRATION"]
 
@@ -46,6 +47,35 @@ class PacketHeader:
     causation_id: UUID | None = None
     body: dict[str, Any] | None = None
     sealed: str | None = None
+
+
+def header_of(
+    packet: Packet,
+    tenant_id: str,
+    report_id: UUID,
+    at: datetime,
+    *,
+    key: str | None = None,
+    correlation_id: UUID | None = None,
+    causation_id: UUID | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> PacketHeader:
+    """The header of a catalogue packet about a report; its key is the report's id unless another is given."""
+    return PacketHeader(
+        packet=packet.id,
+        version=packet.version,
+        sender=packet.sender,
+        receiver=packet.receiver,
+        topic=packet.channel,
+        tenant_id=tenant_id,
+        subject_kind="REPORT",
+        subject_id=report_id,
+        occurred_at=at,
+        key=key or str(report_id),
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+        body=None if body is None else dict(body),
+    )
 
 
 def write_packets(conn: Connection, headers: Sequence[PacketHeader]) -> None:

@@ -21,7 +21,7 @@ from pipeline.errors import AppError
 from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
 from pipeline.packets.catalogue import get as packet_of
-from pipeline.packets.log import PacketHeader, write_packets
+from pipeline.packets.log import PacketHeader, header_of, write_packets
 from pipeline.reports.evidence import INSERT as INSERT_EVIDENCE
 from pipeline.reports.evidence import EvidenceClaim, evidence_row, load_files
 from pipeline.reports.numbering import Numbering, ReportName
@@ -266,20 +266,14 @@ def _history_row(md: MasterData, s: Submission, report_id: UUID, history_id: UUI
 def _packets(s: Submission, report_id: UUID, history_id: UUID) -> list[PacketHeader]:
     """The request and its answer, then what the action itself sends."""
     exchange = [
-        PacketHeader(
-            packet=packet.id,
-            version=packet.version,
-            sender=packet.sender,
-            receiver=packet.receiver,
-            topic=packet.channel,
-            tenant_id=s.tenant_id,
-            subject_kind="REPORT",
-            subject_id=report_id,
-            occurred_at=s.at,
-            key=str(report_id),
+        header_of(
+            packet,
+            s.tenant_id,
+            report_id,
+            s.at,
             correlation_id=s.correlation_id,
             causation_id=history_id,
-            body=dict(s.body) if s.body is not None and packet.id == "02/07" else None,
+            body=s.body if packet.id == "02/07" else None,
         )
         for packet in (packet_of("02/07"), packet_of("02/08"))
     ]

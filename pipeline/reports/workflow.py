@@ -19,7 +19,7 @@ from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
 from pipeline.masterdata.workflow import Transition
 from pipeline.packets.catalogue import for_action
-from pipeline.packets.log import PacketHeader, write_packets
+from pipeline.packets.log import PacketHeader, header_of, write_packets
 
 # The columns of sdcrs.report that a transition may set, with their types. Nothing else can be written through the door.
 FACT_COLUMNS: dict[str, str] = {
@@ -192,20 +192,14 @@ def packet_headers(
 ) -> list[PacketHeader]:
     """The packets that this action sends, as the catalogue says; a given body goes with those that cross our border."""
     return [
-        PacketHeader(
-            packet=packet.id,
-            version=packet.version,
-            sender=packet.sender,
-            receiver=packet.receiver,
-            topic=packet.channel,
-            key=str(report_id),
-            tenant_id=tenant_id,
-            subject_kind="REPORT",
-            subject_id=report_id,
-            occurred_at=at,
+        header_of(
+            packet,
+            tenant_id,
+            report_id,
+            at,
             correlation_id=correlation_id,
             causation_id=history_id,
-            body=dict(body) if body is not None and packet.body_stored and packet.endpoint else None,
+            body=body if packet.body_stored and packet.endpoint else None,
         )
         for packet in for_action(action)
     ]

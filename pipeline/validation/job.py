@@ -17,7 +17,7 @@ from pipeline.jobs.batch import BatchJob
 from pipeline.jobs.job import NOT_FAILED
 from pipeline.masterdata.master import MasterData
 from pipeline.packets.catalogue import for_reason, for_room
-from pipeline.packets.log import PacketHeader, write_packets
+from pipeline.packets.log import PacketHeader, header_of, write_packets
 from pipeline.reports.workflow import Actor, Item, transition
 from pipeline.runtime import Runtime
 from pipeline.validation import checks
@@ -228,21 +228,7 @@ def _packets(judged: Judged) -> list[PacketHeader]:
     edge_case = for_reason(judged.failed.rejects_with) if judged.failed is not None else None
     if edge_case is not None:
         own.append(edge_case)
-    return [
-        PacketHeader(
-            packet=packet.id,
-            version=packet.version,
-            sender=packet.sender,
-            receiver=packet.receiver,
-            topic=packet.channel,
-            tenant_id=judged.report.tenant_id,
-            subject_kind="REPORT",
-            subject_id=judged.report.id,
-            occurred_at=judged.at,
-            key=str(judged.report.id),
-        )
-        for packet in own
-    ]
+    return [header_of(packet, judged.report.tenant_id, judged.report.id, now) for packet in own]
 
 
 def _move(conn: Connection, md: MasterData, judged: Sequence[Judged], now: datetime) -> None:
