@@ -1,6 +1,6 @@
 -- name: find
--- The id and number of the one report that a text names, as far as the caller may read it; NULL parts name nothing.
-SELECT r.id, r.report_number
+-- The one report that a text names, as far as the caller may read it; NULL parts name nothing. `own`: the caller sent it.
+SELECT r.id, r.reporter_id = CAST(:account_id AS uuid) AS own
 FROM sdcrs.report r
 WHERE (r.report_number = CAST(:number AS text) OR r.tracking_id = CAST(:tracking_id AS text) OR r.id = CAST(:id AS uuid))
   AND (CAST(:sees_all AS boolean) OR r.reporter_id = CAST(:own_reporter AS uuid) OR r.assigned_officer_id = CAST(:own_officer AS uuid))
@@ -106,19 +106,21 @@ ORDER BY h.version LIMIT 500
 
 -- name: packets
 -- The packets about a report, its photos and its payout, oldest first, one row a packet. Uploads of selfies are listed only for
--- those who may see them, payout packets only for those who may know of it. `has_body`: what crossed our border is kept.
+-- those who may see them, payout packets (stages 07 to 09) only for those who may know of it. `has_body`: what crossed our
+-- border is kept.
 SELECT p.id, p.packet, p.version, p.sender, p.receiver, p.topic, p.key, p.subject_kind, p.causation_id, p.correlation_id,
     p.occurred_at, p.body IS NOT NULL AS has_body, p.sealed IS NOT NULL AS has_sealed, p.subject_id
 FROM packet.log p
-WHERE p.subject_id = ANY (
+WHERE p.subject_id = ANY (ARRAY(
     SELECT CAST(:report_id AS uuid)
     UNION ALL
     SELECT e.file_id FROM sdcrs.evidence e
-    WHERE e.report_id = CAST(:report_id AS uuid) AND (CAST(:with_selfies AS boolean) OR e.evidence_type <> 'REPORTER_SELFIE')
+    WHERE e.report_id = CAST(:report_id AS uuid) AND (CAST(:sees_reporter AS boolean) OR e.evidence_type <> 'REPORTER_SELFIE')
     UNION ALL
     SELECT o.id FROM payout.payout o WHERE o.report_id = CAST(:report_id AS uuid) AND CAST(:sees_reporter AS boolean)
-)
-ORDER BY p.occurred_at, p.id
+))
+  AND (CAST(:sees_reporter AS boolean) OR substr(p.packet, 1, 2) NOT IN ('07', '08', '09'))
+ORDER BY p.occurred_at, p.recorded_at, p.id
 LIMIT 500
 
 -- name: packet
@@ -126,15 +128,18 @@ LIMIT 500
 SELECT p.id, p.body FROM packet.log p WHERE p.id = CAST(:id AS uuid) AND p.subject_id = CAST(:subject_id AS uuid)
 
 -- name: notification
--- One message as it was made.
-SELECT n.id, n.tenant_id, n.recipient_id, n.template_id, n.locale, n.params, n.status, n.created_at, n.sent_at
-FROM sdcrs.notification n WHERE n.id = CAST(:id AS uuid) AND n.report_id = CAST(:report_id AS uuid)
+-- One message as it was made; its recipient and what it says are left out where it went to a reporter whom the caller may not know.
+SELECT n.id, n.tenant_id, n.template_id, n.locale, n.status, n.created_at, n.sent_at,
+    CASE WHEN CAST(:sees_reporter AS boolean) OR n.recipient_id <> r.reporter_id THEN n.recipient_id END AS recipient_id,
+    CASE WHEN CAST(:sees_reporter AS boolean) OR n.recipient_id <> r.reporter_id THEN n.params END AS params
+FROM sdcrs.notification n JOIN sdcrs.report r ON r.id = n.report_id
+WHERE n.id = CAST(:id AS uuid) AND n.report_id = CAST(:report_id AS uuid)
 
--- name: messages
--- The messages that were made about a report, oldest first, one row a message.
-SELECT n.id, n.recipient_id, n.template_id, n.locale, n.params, n.status, n.created_at, n.sent_at
-FROM sdcrs.notification n WHERE n.report_id = CAST(:report_id AS uuid)
-ORDER BY n.created_at, n.id LIMIT 100
+-- name: actors
+-- Who acted on a report, one row a person; its reporter only where the caller may know them.
+SELECT DISTINCT h.actor_id FROM sdcrs.report_history h JOIN sdcrs.report r ON r.id = h.report_id
+WHERE h.report_id = CAST(:report_id AS uuid) AND (CAST(:sees_reporter AS boolean) OR h.actor_id <> r.reporter_id)
+LIMIT 100
 
 -- name: payout
 -- What is owed for a report, at most one row.

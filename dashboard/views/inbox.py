@@ -58,7 +58,7 @@ def _row(ctx: PageContext, row: RowMapping, holders: People) -> None:
     zone = md.tenant(row["tenant_id"]).timezone
     kind = md.report_types(row["tenant_id"], retired=True)[row["service_type"]]
     senior = f" {mark('Senior', 'violet')}" if row["queue"] == "SENIOR" else ""
-    place = ", ".join(part for part in (row["address"], row["locality"], row["ward"]) if part)
+    place = rows.place_words(row["address"], row["locality"], row["ward"])
     tenant = f"{ctx.tenants[row['tenant_id']]} · " if len(set(ctx.tenants)) > 2 else ""
     rows.row(
         f"queue-{row['report_number']}",
@@ -216,7 +216,7 @@ def _holder(ctx: PageContext, shown: Case) -> str:
 def _about(ctx: PageContext, shown: Case) -> list[tuple[str, str]]:
     report = shown.report
     kind = ctx.runtime.masterdata.current().report_types(report["tenant_id"], retired=True)[report["service_type"]]
-    place = ", ".join(part for part in (report["address"], report["landmark"], report["locality"], report["ward"]) if part)
+    place = rows.place_words(report["address"], report["landmark"], report["locality"], report["ward"])
     pairs = [
         ("Type", f"{kind.name}, {kind.priority.lower()} priority"),
         ("Place", place or formats.ABSENT),

@@ -150,7 +150,7 @@ def _blocked(ctx: PageContext, limits: RowMapping, today: int, daily_limit: int)
 
 def _row(ctx: PageContext, md: MasterData, row: RowMapping) -> None:
     kind = md.report_types(row["tenant_id"], retired=True)[row["service_type"]]
-    place = ", ".join(part for part in (row["address"], row["locality"], row["ward"]) if part)
+    place = rows.place_words(row["address"], row["locality"], row["ward"])
     thumb = ""
     if row["file_id"] is not None:
         thumb = f'<img class="thumb" src="{escape(evidence.link(ctx, row["file_id"], "thumbnail"))}" alt="" loading="lazy">'

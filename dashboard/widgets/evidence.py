@@ -42,9 +42,9 @@ def link(ctx: PageContext, file_id: UUID, variant: Variant = "photo") -> str:
     return ctx.api_url + ctx.runtime.files.sign(file_id, variant, at)
 
 
-def photo(ctx: PageContext, evidence: RowMapping | None, kind: str, zone: ZoneInfo) -> None:
+def photo(ctx: PageContext, evidence: RowMapping | None, kind: str, zone: ZoneInfo, title: str | None = None) -> None:
     """One photo with when it was taken; says so when there is none to show."""
-    title = TITLES[kind]
+    title = title or TITLES[kind]
     if evidence is None:
         with st.container(border=True):
             st.caption(f"{title}: none")

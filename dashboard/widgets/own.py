@@ -88,7 +88,7 @@ def show(ctx: PageContext, number: str) -> None:
     st.html(f'<div class="report-head"><h2>{escape(number)}</h2>{state_mark(md, report)}{payout_mark(report)}{said}</div>')
     _question(report, history)
     _rating(report)
-    left, right = st.columns([1, 1.15], gap="medium")
+    left, right = st.columns([1, 1.6], gap="medium")
     with left:
         _photos(ctx, photos, zone)
     with right:
@@ -164,12 +164,12 @@ def _photos(ctx: PageContext, photos: list[RowMapping], zone: ZoneInfo) -> None:
     for kind in ("DOG_PHOTO", "REPORTER_SELFIE", "CAPTURE_PHOTO"):
         found = evidence.of_kind(photos, kind)
         if found is not None:
-            evidence.photo(ctx, found, kind, zone)
+            evidence.photo(ctx, found, kind, zone, "Your selfie" if kind == "REPORTER_SELFIE" else None)
 
 
 def _about(md: MasterData, report: RowMapping, payout: Any, zone: ZoneInfo) -> list[tuple[str, str]]:
     kind = md.report_types(report["tenant_id"], retired=True)[report["service_type"]]
-    place = ", ".join(part for part in (report["address"], report["landmark"], report["locality"], report["ward"]) if part)
+    place = rows.place_words(report["address"], report["landmark"], report["locality"], report["ward"])
     pairs = [
         ("Type", kind.name),
         ("Description", report["description"]),

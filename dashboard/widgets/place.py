@@ -11,6 +11,7 @@ from dashboard.console import PageContext
 from dashboard.widgets import map as maps
 from dashboard.widgets.browser import DevicePlace
 from pipeline.masterdata.geo import Place as Located
+from pipeline.masterdata.geo import haversine_m
 
 MAP_PX = 320
 STREET_ZOOM = 15  # the quarter around the pin stays in view, so that it can be found again without streets
@@ -36,6 +37,9 @@ def choose(ctx: PageContext, key: str, photo: tuple[float, float] | None, device
         _map(ctx, key, pin, photo, device)
     with right:
         _say(ctx, pin)
+        if pin is not None and device is not None:
+            apart = haversine_m(pin.latitude, pin.longitude, device.latitude, device.longitude)
+            st.caption(f"This device is {formats.distance(apart)} from there (± {formats.distance(device.accuracy_m)}).")
         if photo is not None:
             st.button("Take the photo's place", key=f"{key}.photo", on_click=_set, args=(key, Pin(*photo, "stored in the photo")))
         if device is not None:

@@ -66,7 +66,8 @@ def show(ctx: PageContext) -> None:
     """The form. Raises what keeps the teacher from reporting now: SDCRS_TEACHER_SUSPENDED or SDCRS_DAILY_LIMIT_EXCEEDED."""
     with ctx.begin() as conn:
         check_may_report(conn, ctx.runtime.masterdata.current(), ctx.caller.tenant_id, ctx.caller.account_id, ctx.now)
-    rows.part("1 Photos", f"JPEG or PNG, up to {MAX_MEGABYTES} MB each, taken in the last 48 hours")
+    hours = ctx.runtime.masterdata.current().validation_limits(ctx.caller.tenant_id).max_photo_age_hours
+    rows.part("1 Photos", f"JPEG or PNG, up to {MAX_MEGABYTES} MB each, taken in the last {hours} hours")
     left, right = st.columns(2, gap="medium")
     with left:
         dog = _photo("DOG_PHOTO")

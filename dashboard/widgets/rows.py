@@ -58,3 +58,12 @@ def said_of(first: int, shown: int, total: int, capped: bool = False) -> str:
     if not shown:
         return "0 reports"
     return f"{first}–{first + shown - 1} of {total:,}{'+' if capped else ''}"
+
+
+def place_words(*parts: str | None) -> str:
+    """An address in one line; a part that an earlier one names already is not said twice."""
+    told: list[str] = []
+    for part in parts:
+        if part and not any(part in earlier for earlier in told):
+            told.append(part)
+    return ", ".join(told)

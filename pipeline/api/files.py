@@ -30,7 +30,7 @@ MAX_FIELD_BYTES = 1024
 SAME_HOUSE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",  # a photo opened by itself is a photo and nothing else
-    "Cross-Origin-Resource-Policy": "cross-origin",  # the console is another origin: where a host is a bare address no browser calls it same-site
+    "Cross-Origin-Resource-Policy": "cross-origin",  # the console's port is another origin; on a bare address it is not even the same site
     "Referrer-Policy": "no-referrer",
 }
 
