@@ -19,6 +19,7 @@ from pipeline.payouts import provider_state
 from pipeline.payouts.answers import Paused, Refused, Unknown
 from pipeline.payouts.calls import Trouble, again_after
 from pipeline.payouts.commit import settle_each
+from pipeline.payouts.polling import Pace
 from pipeline.payouts.provider import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Lines, Paid, Provider, target_of
 from pipeline.payouts.reasons import LOW_BALANCE
 from pipeline.payouts.settle import Finding, Seen
@@ -70,9 +71,13 @@ class PollJob:
     def __init__(self, rt: Runtime) -> None:
         self._rt = rt
         self._lines = Lines(target_of(rt.settings), LINES)
+        self._pace = Pace()
         self._looked_at: datetime | None = None  # when somebody last asked whether payouts wait for money
 
     def run_once(self, now: datetime) -> int:
+        return 0 if self._pace.rests(now) else self._pace.found(self._poll(now), now)
+
+    def _poll(self, now: datetime) -> int:
         last_start = time.monotonic() + LEASE.total_seconds() - CONNECT_TIMEOUT_S - READ_TIMEOUT_S
         with self._rt.database.worker() as conn:
             if provider_state.paused_until(conn, now) is not None:

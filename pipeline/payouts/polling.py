@@ -1,4 +1,4 @@
-"""When the provider is asked about a payout of which it has told us nothing. Pure; the job is in poll.py.
+"""When the provider is asked about a payout of which it has told us nothing. No database here; the job is in poll.py.
 
 Webhooks may all be lost, and some changes have none (cancelled; queued on a current account). So every payout is asked for
 until it is final, ever more seldom, and a paid one a few times more, since its reversal may come days after.
@@ -12,6 +12,7 @@ FIRST = timedelta(minutes=2)  # a webhook comes within seconds, if it comes
 DELAYS = tuple(timedelta(minutes=m) for m in (3, 5, 10, 30, 60, 180))  # after the first poll; the last one repeats
 AFTER_PAID = timedelta(days=1)  # how often a paid one is asked for
 REVERSAL_WINDOW = timedelta(days=7)  # three working days with a weekend and a holiday between
+LOOK_EVERY = timedelta(seconds=1)  # polls and retries are due in minutes and hours
 STUCK_AFTER_WORKING_DAYS = 3  # the network's own deadline for a doubtful credit
 
 
@@ -39,3 +40,20 @@ def is_stuck(rank: int, accepted_at: datetime, at: datetime) -> bool:
         day += timedelta(days=1)
         working += day.weekday() < 5
     return working > STUCK_AFTER_WORKING_DAYS
+
+
+class Pace:
+    """Spares the database a look that would find nothing: what is due in minutes need not be looked for at every round."""
+
+    def __init__(self, every: timedelta = LOOK_EVERY) -> None:
+        self._every = every
+        self._empty_at: datetime | None = None
+
+    def rests(self, now: datetime) -> bool:
+        """Whether the last look found nothing and was less than the interval ago."""
+        return self._empty_at is not None and self._empty_at <= now < self._empty_at + self._every
+
+    def found(self, number: int, now: datetime) -> int:
+        """Remember what a look found; gives the number back."""
+        self._empty_at = None if number else now
+        return number

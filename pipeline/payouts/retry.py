@@ -23,6 +23,7 @@ from pipeline.payouts.books import Books, NewAttempt, Payout, insert_attempts
 from pipeline.payouts.cap import Claim, release, reserve
 from pipeline.payouts.ledger import Entry, enter
 from pipeline.payouts.orders import idempotency_key, reference_id
+from pipeline.payouts.polling import Pace
 from pipeline.payouts.settle import SYSTEM
 from pipeline.payouts.standing import FROZEN, frozen_codes, is_frozen
 from pipeline.reports.workflow import Actor, Item, Outcome, transition
@@ -72,6 +73,10 @@ class _RetryJob(BatchJob):
 
         super().__init__(NAME, rt.database, claim, work, BATCH)
         self._rt = rt
+        self._pace = Pace()
+
+    def run_once(self, now: datetime) -> int:
+        return 0 if self._pace.rests(now) else self._pace.found(super().run_once(now), now)
 
     def waits_for(self, now: datetime) -> tuple[int, datetime] | None:
         with self._rt.database.worker() as conn:

@@ -106,3 +106,14 @@ STUCK = [
 def test_a_payout_is_stuck_after_three_working_days(accepted_at: datetime, at: datetime, stuck: bool) -> None:
     assert polling.is_stuck(RANKS["processing"], accepted_at, at) is stuck
     assert not polling.is_stuck(RANKS["processed"], accepted_at, at)
+
+
+def test_an_empty_look_is_not_repeated_within_a_second_unless_the_clock_was_moved() -> None:
+    pace = polling.Pace()
+    assert not pace.rests(MONDAY)
+    assert pace.found(3, MONDAY) == 3
+    assert not pace.rests(MONDAY)
+    assert pace.found(0, MONDAY) == 0
+    assert pace.rests(MONDAY + timedelta(milliseconds=999))
+    assert not pace.rests(MONDAY + timedelta(seconds=1))
+    assert not pace.rests(MONDAY - timedelta(days=1))
