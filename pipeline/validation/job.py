@@ -228,7 +228,7 @@ def _packets(judged: Judged) -> list[PacketHeader]:
     edge_case = for_reason(judged.failed.rejects_with) if judged.failed is not None else None
     if edge_case is not None:
         own.append(edge_case)
-    return [header_of(packet, judged.report.tenant_id, judged.report.id, now) for packet in own]
+    return [header_of(packet, judged.report.tenant_id, judged.report.id, judged.at) for packet in own]
 
 
 def _move(conn: Connection, md: MasterData, judged: Sequence[Judged], now: datetime) -> None:
