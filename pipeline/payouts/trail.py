@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.packets.catalogue import get
-from pipeline.packets.log import PacketHeader
+from pipeline.packets.log import PacketHeader, header_of
 from pipeline.packets.personal import ANYBODY, without_personal
 
 ORDER = "08/03"  # the one packet whose bank account is ours and not the teacher's
@@ -43,16 +43,11 @@ def header(said: Said, subject: Subject, at: datetime, causation_id: UUID | None
     if said.body is not None and packet.body_stored:
         persons = {} if said.packet == ORDER else {ANYBODY: subject.beneficiary_id}
         body = without_personal(said.packet, said.body, persons)
-    return PacketHeader(
-        packet=packet.id,
-        version=packet.version,
-        sender=packet.sender,
-        receiver=packet.receiver,
-        topic=packet.channel,
-        tenant_id=subject.tenant_id,
-        subject_kind="REPORT",
-        subject_id=subject.report_id,
-        occurred_at=at,
+    return header_of(
+        packet,
+        subject.tenant_id,
+        subject.report_id,
+        at,
         key=said.key,
         correlation_id=subject.payout_id,
         causation_id=causation_id,
