@@ -20,6 +20,7 @@ from pipeline.access.caller import Caller
 from pipeline.clock import SettableClock
 from pipeline.demo.cast import VILLE, Cast
 from pipeline.demo.course import round_end
+from pipeline.demo.stage import Stage
 from pipeline.demo.story import Story
 from pipeline.errors import AppError
 from pipeline.jobs.job import Job
@@ -65,8 +66,8 @@ class Remedy:
 class Payday:
     """Pays the captures of one day after the other. `clock` is the runtime's own and is moved along."""
 
-    def __init__(self, rt: Runtime, clock: SettableClock, sandbox: str, cast: Cast, random: Random, now: datetime) -> None:
-        self._rt, self._clock, self._cast, self._random = rt, clock, cast, random
+    def __init__(self, rt: Runtime, clock: SettableClock, stage: Stage, sandbox: str, cast: Cast, random: Random, now: datetime) -> None:
+        self._rt, self._clock, self._stage, self._cast, self._random = rt, clock, stage, cast, random
         self._now = now
         self._latest = now - timedelta(minutes=15)  # leaves room for what follows from it, so that nothing lies in the future
         self._sandbox = httpx.Client(base_url=f"{sandbox}/_sandbox", timeout=ANSWER_S, trust_env=False)
@@ -76,20 +77,24 @@ class Payday:
         self._planned: set[UUID] = set()
 
     def run(self, stories: Sequence[Story], progress: Callable[[int], None]) -> None:
-        """Day by day until now: open, send and settle the payouts of captured stories, and let admins see to the failed ones."""
+        """Day by day until now: captures, their payouts opened, sent and settled, and admins who see to the failed ones.
+
+        Each day's captures come just before their payouts, so that an interrupted load leaves next to none to be paid late.
+        """
         by_report = {story.id: story for story in stories}
         with self._rt.database.worker() as conn:
             unopened = set(conn.execute(_CAPTURED).scalars())
-        captured = sorted(
-            ((at, story) for story in stories if (at := story.captured_at) is not None and story.id in unopened),
+        due = sorted(
+            ((at, story) for story in stories if (at := _to_be_paid(story, unopened)) is not None),
             key=lambda entry: (entry[0], entry[1].index),
         )
-        by_day = {day: list(group) for day, group in groupby(captured, key=lambda entry: entry[0].date())}
+        by_day = {day: list(group) for day, group in groupby(due, key=lambda entry: entry[0].date())}
         first = min(by_day, default=self._now.date())
         for number in range((self._now.date() - first).days + 1):
             midnight = datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(days=number)
             entries = by_day.get(midnight.date(), [])
-            self._open(entries)
+            self._stage.act([(story, step) for _, story in entries if (step := story.next_step) is not None])
+            self._open([(at, story) for at, story in entries if not story.stopped])
             evening = min(midnight + EVENING, self._latest)
             self._apply_remedies(evening)
             self._pay(evening)
@@ -190,11 +195,11 @@ class Payday:
 
 
 @contextmanager
-def open_payday(rt: Runtime, clock: SettableClock, cast: Cast, random: Random, now: datetime) -> Iterator[Payday]:
+def open_payday(rt: Runtime, clock: SettableClock, stage: Stage, cast: Cast, random: Random, now: datetime) -> Iterator[Payday]:
     """A sandbox process of our own on the same books, put back to its ordinary pace at the end."""
     with own_sandbox(rt.database, webhook_url=None) as url:
         settings = replace(rt.settings, razorpayx_base_url=url, razorpayx_key_id=None)
-        payday = Payday(replace(rt, settings=settings), clock, url, cast, random, now)
+        payday = Payday(replace(rt, settings=settings), clock, stage, url, cast, random, now)
         before = payday.ask("settings", {})
         try:
             payday.tell("settings", {"delay_seconds": NEVER_S, "later_seconds": NEVER_S})
@@ -207,6 +212,14 @@ def open_payday(rt: Runtime, clock: SettableClock, cast: Cast, random: Random, n
             payday.tell("clock", {"offset_seconds": 0})
             payday.close()
             _wake(sandbox_url(rt.settings), usual)
+
+
+def _to_be_paid(story: Story, unopened: set[UUID]) -> datetime | None:
+    """When the story's capture is due, or was made and has no payout yet; None: neither."""
+    step = story.next_step
+    if step is not None:
+        return step.at if step.action == "MARK_CAPTURED" else None
+    return story.captured_at if story.id in unopened else None
 
 
 def _wake(url: str, usual: dict[str, float]) -> None:

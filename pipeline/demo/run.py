@@ -21,7 +21,7 @@ from pipeline.demo.cast import Cast, cast
 from pipeline.demo.payday import open_payday
 from pipeline.demo.script import Script
 from pipeline.demo.stage import Stage
-from pipeline.demo.story import Step, Story
+from pipeline.demo.story import PhotoOrder, Step, Story
 from pipeline.demo.studio import open_studio
 from pipeline.errors import AppError
 from pipeline.jobs.hold import hold_workers
@@ -134,11 +134,15 @@ def _load(rt: Runtime, wanted: Commission, say: Say) -> DemoSummary:
     ensure_partitions(rt, rt.clock.now())
     people = _people(past, wanted, random)
     stories = Script(rt.masterdata.current(), people, random, now).write(wanted.reports)
-    _play(past, stories, say)
+    Stage(past, None).recall(stories)
+    new = [story for story in stories if story.report_id is None]
+    with open_studio(past, _orders(stories, new)) as studio:
+        stage = Stage(past, studio)
+        stage.receive(new, Bar(say, "Reports", len(new)))
+        stage.decide(stories, Bar(say, "Decisions and visits", _open_steps(stories)))
+        with open_payday(past, clock, stage, people, random, now) as payday:
+            payday.run(stories, Bar(say, "Captures and payouts", sum(story.next_step is not None for story in stories)))
     rt.files.sync()
-    with open_payday(past, clock, people, random, now) as payday:
-        captured = [story for story in stories if story.captured_at is not None]
-        payday.run(captured, Bar(say, "Payouts", len(captured)))
     _rate(past, stories)
     say("Messages")
     run_until_idle([notifications_follower(past)], clock)
@@ -160,18 +164,15 @@ def _people(rt: Runtime, wanted: Commission, random: Random) -> Cast:
     return people
 
 
-def _play(rt: Runtime, stories: list[Story], say: Say) -> None:
-    """Reports, and what people did with them up to the captures."""
-    stage = Stage(rt, None)
-    stage.recall(stories)
-    new = [story for story in stories if story.report_id is None]
-    orders = [order for story in new for order in (story.dog, story.selfie)]
+def _orders(stories: list[Story], new: list[Story]) -> list[PhotoOrder]:
+    """The photos that are still to be made, in the order in which they are needed."""
     captures = [story.capture_photo for story in stories if story.captured_at is None and story.capture_photo is not None]
-    orders += sorted(captures, key=lambda order: order.uploaded_at)
-    with open_studio(rt, orders) as studio:
-        stage = Stage(rt, studio)
-        stage.receive(new, Bar(say, "Reports", len(new)))
-        stage.decide(stories, Bar(say, "Decisions and visits", sum(len(s.steps) - s.done for s in stories if not s.stopped)))
+    return [order for story in new for order in (story.dog, story.selfie)] + sorted(captures, key=lambda order: order.uploaded_at)
+
+
+def _open_steps(stories: list[Story]) -> int:
+    """How many steps but captures are still to be taken."""
+    return sum(step.action != "MARK_CAPTURED" for story in stories if not story.stopped for step in story.steps[story.done :])
 
 
 def _rate(rt: Runtime, stories: list[Story]) -> None:

@@ -93,10 +93,9 @@ class Stage:
                 by_report[judged.report.id].stopped = True
 
     def decide(self, stories: Sequence[Story], progress: Progress) -> None:
-        """Everything that people do up to the visit's end: the next step of all reports, and again, the captures last."""
+        """Everything that people do but captures, which are paid on their day: the next step of all reports, and again."""
         while due := [(story, step) for story in stories if (step := story.next_step) is not None and step.action != "MARK_CAPTURED"]:
             self.act(due, progress)
-        self.act([(story, step) for story in stories if (step := story.next_step) is not None], progress)
 
     def act(self, steps: Sequence[tuple[Story, Step]], progress: Progress | None = None) -> None:
         """Carry out steps, each person's of one kind together; a refused one ends its story."""
