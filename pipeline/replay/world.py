@@ -98,7 +98,7 @@ class World:
 
     def _hire(self) -> Cast:
         md = self.rt.masterdata.current()
-        people = cast(self.rt, md, 0, hash_password(self.rt.settings.demo_password), Random(1), self.clock.now())
+        people = cast(md, 0, hash_password(self.rt.settings.demo_password), Random(1), self.clock.now(), {})
         accounts = [account if account.username == "T12345" else replace(account, password_hash=None) for account in people.accounts]
         with self.rt.database.worker() as conn:
             create_accounts(conn, self.rt.vault, accounts, self.clock.now())
