@@ -53,7 +53,7 @@ SELECT r.id FROM sdcrs.report r WHERE r.report_number = CAST(:number AS text) OR
 -- name: candidates
 -- Earlier reports that a report may repeat: those sent within :hours before it and :radius_m around it, and those named in
 -- :ids, whose photos are alike. One row a report with its distance in metres, the likeness of the dog photos from 0 to 1 and
--- the seconds between the two, the likest first.
+-- the seconds between the two; first those named, then those alike from :alike_from on, then the nearest.
 WITH me AS (
     SELECT r.id, r.tenant_id, r.created_at, r.latitude, r.longitude,
         (SELECT e.phash FROM sdcrs.evidence e WHERE e.report_id = r.id AND e.evidence_type = 'DOG_PHOTO' ORDER BY e.id LIMIT 1) AS phash
@@ -77,5 +77,7 @@ LEFT JOIN LATERAL (
     SELECT file_id, phash FROM sdcrs.evidence WHERE report_id = n.id AND evidence_type = 'DOG_PHOTO' ORDER BY id LIMIT 1
 ) e ON true
 WHERE n.distance_m <= CAST(:radius_m AS float8) OR n.id = ANY (CAST(:ids AS uuid[]))
-ORDER BY n.id = ANY (CAST(:ids AS uuid[])) DESC, similarity DESC NULLS LAST, n.distance_m, n.id
+ORDER BY n.id = ANY (CAST(:ids AS uuid[])) DESC,
+    greatest(1 - bit_count(CAST(e.phash # n.phash AS bit(64)))::float8 / 64, CAST(:alike_from AS float8)) DESC NULLS LAST,
+    n.distance_m, n.earlier_s, n.id
 LIMIT CAST(:limit AS bigint)

@@ -52,7 +52,16 @@ def candidates(ctx: PageContext, shown: Case) -> Sequence[RowMapping]:
             since = report["created_at"] - timedelta(days=limits.duplicate_lookback_days)
             probe = Probe(report["id"], report["tenant_id"], dog["phash"], bytes(dog["sha256"]), since, report["created_at"])
             alike = [found.report_id for found in find_duplicates(conn, [probe], MAX_DISTANCE).get(report["id"], [])]
-        return queries.rows(conn, "inbox.candidates", report_id=report["id"], hours=NEAR_HOURS, radius_m=NEAR_M, ids=alike, limit=SHOWN)
+        return queries.rows(
+            conn,
+            "inbox.candidates",
+            report_id=report["id"],
+            hours=NEAR_HOURS,
+            radius_m=NEAR_M,
+            ids=alike,
+            alike_from=ALIKE_FROM,
+            limit=SHOWN,
+        )
 
 
 def _label(row: RowMapping) -> str:
