@@ -31,7 +31,7 @@ def area(ctx: PageContext, page: str) -> Area:
     if len(leaves) == 1:
         return whole
     names = {ctx.tenants[one]: Area(one, (one,)) for one in leaves}
-    return names.get(st.selectbox("Area", ["All", *names], key=f"{page}.area", bind="query-params"), whole)
+    return names.get(st.selectbox("Area", ["All", *names], key=f"{page}.area", bind="query-params", width=220), whole)
 
 
 def place(row: RowMapping) -> str:
