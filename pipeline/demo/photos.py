@@ -13,7 +13,7 @@ from random import Random
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from pipeline.demo.exif import exif_block
 
@@ -23,6 +23,7 @@ Colour = tuple[int, int, int]
 WIDTH, HEIGHT = 320, 240
 QUALITY = 80  # about 12 KB: like a phone's, no ringing that the hash could see
 SHADE = 6.5  # grey levels of each of the 63 waves of light and shade: above what the drawing adds, below what hides it
+SHADE_ZERO = 128
 WAVES = 8  # the hash looks at the 8 by 8 slowest waves
 NIGHT_LIGHT = 0.35  # what is left of the light between dusk and dawn
 DUSK, DAWN = 19, 5  # local hours
@@ -84,12 +85,10 @@ def photo(
     if again:
         shot = Random(f"{kind}:{seed}:{again}")
         light *= shot.uniform(0.9, 1.06)
-        shade = np.roll(shade, (shot.randint(-1, 1), shot.randint(-2, 2)), (0, 1))
-    pixels = np.asarray(image, dtype=np.float32)
-    pixels += shade[:, :, None]
+        shade = ImageChops.offset(shade, shot.randint(-2, 2), shot.randint(-1, 1))
+    shown = ImageChops.add(image, Image.merge("RGB", (shade, shade, shade)), 1, -SHADE_ZERO)
     if light != 1.0:
-        pixels *= np.float32(light)
-    shown = Image.fromarray(pixels.clip(0, 255, out=pixels).astype(np.uint8))
+        shown = shown.point([min(255, round(level * light)) for level in range(256)] * 3)
     out = io.BytesIO()
     exif = b"" if camera is None else exif_block(camera.make, camera.model, camera.software, latitude, longitude, taken_at)
     shown.save(out, "JPEG", quality=QUALITY, dpi=(72, 72), exif=exif)
@@ -109,8 +108,11 @@ def _waves(length: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
     return np.cos(np.outer(place, np.arange(WAVES, dtype=np.float32))).astype(np.float32)
 
 
-def _shade(random: Random) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
-    """Light and shade whose 63 waves all have the same strength; half of them one way, so the hash's median is between them."""
+def _shade(random: Random) -> Image.Image:
+    """Light and shade, SHADE_ZERO being neither: 63 waves of one strength, half of them this way and half that.
+
+    So the median that the hash compares with lies between the two halves, far from both.
+    """
     signs = [1.0] * 31 + [-1.0] * 32
     random.shuffle(signs)
     # a wave along one side only has twice the strength of one along both, in what the hash computes
@@ -119,7 +121,8 @@ def _shade(random: Random) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]
     strength[:, 0] /= 2
     waves = np.array([0.0, *signs], dtype=np.float32).reshape(WAVES, WAVES) * strength
     # not `@`: for matrices this small the threads of a linear algebra library cost ten times the work
-    return np.einsum("yk,xk->yx", np.einsum("yl,lk->yk", _waves(HEIGHT), waves), _waves(WIDTH))
+    shade = np.einsum("yk,xk->yx", np.einsum("yl,lk->yk", _waves(HEIGHT), waves), _waves(WIDTH))
+    return Image.fromarray((shade + SHADE_ZERO).clip(0, 255).astype(np.uint8))
 
 
 @cache
