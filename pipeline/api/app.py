@@ -12,7 +12,7 @@ from pipeline.access.passwords import CONCURRENT_HASHES
 from pipeline.api import boundary, files, health, openapi, payouts, reports, tracking, users, webhook, workflow
 from pipeline.api.answers import internal_error, refused
 from pipeline.api.call import Parts
-from pipeline.api.gate import Gate
+from pipeline.api.gate import MAX_WAIT_S, Gate
 from pipeline.api.serving import call_of
 from pipeline.errors import AppError
 from pipeline.reports.intake import Intake
@@ -23,6 +23,8 @@ LOGGER = logging.getLogger(__name__)
 
 THREADS = 8  # more only take turns: one process has one interpreter lock, and the database two cores
 SPARE_CONNECTIONS = 2  # master data is looked at again, and numbers are taken, beside a request's own transaction
+SIGN_IN_WAIT_S = 10.0  # a school's teachers sign in when the day begins; each hash takes a tenth of a second
+SIGN_INS_WAITING = 128
 POOL_SIZE = THREADS + CONCURRENT_HASHES + SPARE_CONNECTIONS
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -41,20 +43,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return _app(lifespan)
 
 
-def build(rt: Runtime, threads: int = THREADS) -> FastAPI:
+def build(rt: Runtime, threads: int = THREADS, max_wait_s: float = MAX_WAIT_S) -> FastAPI:
     """The app over a runtime that is already open, for tests and benches; close the runtime after the app."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _serving(app, rt, threads):
+        async with _serving(app, rt, threads, max_wait_s):
             yield
 
     return _app(lifespan)
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS) -> AsyncIterator[None]:
-    parts = Parts(rt, Intake(rt), Gate(threads, "api"), Gate(CONCURRENT_HASHES, "sign-in"))
+async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS, max_wait_s: float = MAX_WAIT_S) -> AsyncIterator[None]:
+    sign_in = Gate(CONCURRENT_HASHES, "sign-in", SIGN_IN_WAIT_S, SIGN_INS_WAITING)
+    parts = Parts(rt, Intake(rt), Gate(threads, "api", max_wait_s), sign_in)
     rt.masterdata.current()  # the first request should not wait for it
     app.state.parts = parts
     try:

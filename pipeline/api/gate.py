@@ -17,8 +17,9 @@ Value = TypeVar("Value")
 class Gate:
     """A bounded pool of threads; as many requests run at once as there are connections for them. Used from one event loop."""
 
-    def __init__(self, threads: int, name: str) -> None:
-        self._threads = threads
+    def __init__(self, threads: int, name: str, max_wait_s: float = MAX_WAIT_S, max_waiting: int | None = None) -> None:
+        self._max_wait_s = max_wait_s
+        self._max_waiting = threads * WAITING_PER_THREAD if max_waiting is None else max_waiting
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._slots = asyncio.Semaphore(threads)
         self.waiting = 0
@@ -35,11 +36,11 @@ class Gate:
         if not self._slots.locked():
             await self._slots.acquire()  # at once
             return
-        if self.waiting >= self._threads * WAITING_PER_THREAD:
+        if self.waiting >= self._max_waiting:
             self._refuse()
         self.waiting += 1
         try:
-            async with asyncio.timeout(MAX_WAIT_S):
+            async with asyncio.timeout(self._max_wait_s):
                 await self._slots.acquire()
         except TimeoutError:
             self._refuse()

@@ -23,7 +23,7 @@ from tests.factories import VILLE, account, people
 
 @pytest.fixture(scope="module")
 def http(rt: Runtime) -> Iterator[TestClient]:
-    with TestClient(build(rt, threads=2)) as client:
+    with TestClient(build(rt, threads=2, max_wait_s=0.2)) as client:
         yield client
 
 
@@ -73,7 +73,6 @@ def test_errors_never_carry_parameters(rt: Runtime) -> None:
 
 
 def test_who_waits_too_long_is_sent_away_with_a_time_to_come_back(rt: Runtime, http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.api.gate.MAX_WAIT_S", 0.2)
     client = signed_in(rt, http, people(rt).verifier)
     release = threading.Event()
 
