@@ -17,7 +17,6 @@ from pipeline.bench.figures import MS, Spread, spread
 from pipeline.bench.house import House
 from pipeline.bench.people import TENANT, Person, Staff
 from pipeline.bench.stock import Stock
-from pipeline.errors import AppError
 from pipeline.reports.actions import MAX_UPDATES, act
 from pipeline.reports.update import Update
 
@@ -29,10 +28,10 @@ _IN_STATE = text("""
     WHERE tenant_id = :tenant_id AND status = :status AND created_at >= :since ORDER BY created_at, id LIMIT :limit
 """)
 _WAITING = text("""
-    SELECT (SELECT count(*) FROM sdcrs.report WHERE status = 'PENDING_VALIDATION')
-         + (SELECT count(*) FROM sdcrs.report WHERE status = 'CAPTURED')
-         + (SELECT count(*) FROM payout.attempt WHERE phase IN ('PREPARED', 'SENDING', 'UNKNOWN'))
-         + (SELECT count(*) FROM payout.webhook_event WHERE processed_at IS NULL)
+    SELECT (SELECT count(*) FROM sdcrs.report WHERE status = 'PENDING_VALIDATION') AS validation,
+           (SELECT count(*) FROM sdcrs.report WHERE status = 'CAPTURED') AS payout_open,
+           (SELECT count(*) FROM payout.attempt WHERE phase IN ('PREPARED', 'SENDING', 'UNKNOWN')) AS payout_send,
+           (SELECT count(*) FROM payout.webhook_event WHERE processed_at IS NULL) AS payout_settle
 """)
 
 
@@ -109,15 +108,15 @@ class Floor:
         return [report for report, outcome in zip(reports, outcomes, strict=False) if outcome.ok]
 
     def settle(self) -> None:
-        """Wait until every queue of the worker is empty. Raises SDCRS_BUSY when it does not become so."""
+        """Wait until every queue of the worker is empty. Raises RuntimeError when it does not become so."""
         deadline = time.monotonic() + SETTLE_S
         while True:
             with self.rt.database.worker() as conn:
-                waiting = conn.execute(_WAITING).scalar_one()
-            if not waiting:
+                waiting = conn.execute(_WAITING).one()._asdict()
+            if not any(waiting.values()):
                 return
             if time.monotonic() > deadline:
-                raise AppError("SDCRS_BUSY", retryAfterSeconds=int(SETTLE_S))
+                raise RuntimeError(f"after {SETTLE_S:.0f} s there still wait: {waiting}; the worker says: {self.house.last_words('worker')}")
             time.sleep(LOOK_S)
 
     @contextmanager

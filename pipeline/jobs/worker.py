@@ -2,11 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from pipeline.clock import Clock
 from pipeline.database.engine import Database
@@ -15,11 +18,15 @@ from pipeline.jobs.hold import held
 from pipeline.jobs.job import Job, Periodic
 
 POLL_S = 0.25  # how long a new row waits when the worker is idle
+LINGER_S = 0.05  # between rounds at work: a round of every job costs the same for one row as for twenty
+FULL_ROUND = 100  # rows; after so many there are more, and nothing is waited for
 BEAT_EVERY = timedelta(seconds=5)
 DOWN_WAIT_S = 2.0  # between tries while the database is away
 ROUNDS_LIMIT = 100_000  # a queue that never drains is a fault, not work
 
 log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 _BEAT = text("""
     INSERT INTO jobs.heartbeat (worker_id, seen_at, doing) VALUES (:worker_id, :now, :doing)
@@ -85,29 +92,32 @@ def work(
                     conn.execute(_BEAT, {"worker_id": worker_id, "now": now, "doing": f"{len(jobs)} jobs"})
                 beaten_at = now
                 if not held(database):
-                    run_periodic(database, tasks, now)
+                    _guarded("calendar", partial(run_periodic, database, tasks, now))
             if held(database):
                 stop.wait(POLL_S)
                 continue
             for job in jobs:
                 if stop.is_set():
                     break
-                handled += _run(job, clock)
-        except AppError as error:
-            log.warning("worker waits: %s", error)
+                handled += _guarded(f"job {job.name}", partial(job.run_once, clock.now())) or 0
+        except (AppError, OperationalError) as error:  # busy, away, or gone in the midst of a statement
+            log.warning("worker waits: %s", error if isinstance(error, AppError) else type(error.orig).__name__)
             stop.wait(DOWN_WAIT_S)
             continue
-        if not handled:
-            stop.wait(POLL_S)
+        if handled < FULL_ROUND:
+            stop.wait(LINGER_S if handled else POLL_S)
     with database.worker() as conn:
         conn.execute(_GONE, {"worker_id": worker_id, "before": clock.now() - timedelta(days=1)})
 
 
-def _run(job: Job, clock: Clock) -> int:
+def _guarded(what: str, piece: Callable[[], Value]) -> Value | None:
+    """Do a piece of work; its own error is told to the operator, and that the database is away is everybody's."""
     try:
-        return job.run_once(clock.now())
+        return piece()
     except AppError:
         raise
-    except Exception:  # the job's own failure table holds rows; what comes here is the job itself, told to the operator
-        log.exception("job %s failed", job.name)
-        return 0
+    except Exception as error:  # rows that fail are in the failure table; what comes here is the job itself
+        if isinstance(error, OperationalError) and error.connection_invalidated:
+            raise
+        log.exception("%s failed", what)
+        return None
