@@ -33,13 +33,14 @@ def render(ctx: PageContext) -> None:
 
 def _queue(ctx: PageContext) -> None:
     wanted = queue.choose(ctx)
-    pages_before = max(int(st.session_state.get("inbox.page") or 1), 1)
+    number = max(int(st.session_state.get("inbox.page") or 1), 1)
     with ctx.begin() as conn:
-        page = queue.read(ctx, conn, wanted, (pages_before - 1) * queue.PAGE_SIZE)
+        page = queue.read(ctx, conn, wanted, (number - 1) * queue.PAGE_SIZE)
         if not page.rows and page.total:  # the last page emptied while it was looked at
-            pages_before, page = 1, queue.read(ctx, conn, wanted)
+            st.session_state.pop("inbox.page", None)
+            number, page = 1, queue.read(ctx, conn, wanted)
         holders = people.load(ctx, conn, View.REVIEW, [row["claimed_by"] for row in page.rows if _held(ctx, row)])
-    first = (pages_before - 1) * queue.PAGE_SIZE + 1
+    first = (number - 1) * queue.PAGE_SIZE + 1
     if not page.rows:
         st.info(_nothing(ctx, wanted), icon=":material/inbox:")
         return
@@ -50,7 +51,7 @@ def _queue(ctx: PageContext) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(f"{rows.said_of(first, len(page.rows), page.total, page.capped)} · {_where(ctx)}")
         if page.total > queue.PAGE_SIZE:
-            st.pagination(-(-page.total // queue.PAGE_SIZE), key="inbox.page", default=pages_before)
+            st.pagination(-(-page.total // queue.PAGE_SIZE), key="inbox.page", default=number, persist_state="session")
 
 
 def _row(ctx: PageContext, row: RowMapping, holders: People) -> None:
@@ -59,7 +60,7 @@ def _row(ctx: PageContext, row: RowMapping, holders: People) -> None:
     kind = md.report_types(row["tenant_id"], retired=True)[row["service_type"]]
     senior = f" {mark('Senior', 'violet')}" if row["queue"] == "SENIOR" else ""
     place = rows.place_words(row["address"], row["locality"], row["ward"])
-    tenant = f"{ctx.tenants[row['tenant_id']]} · " if len(set(ctx.tenants)) > 2 else ""
+    tenant = f"{ctx.tenants[row['tenant_id']]} · " if len(md.leaves(ctx.caller.tenant_id)) > 1 else ""
     rows.row(
         f"queue-{row['report_number']}",
         "queue",
@@ -71,7 +72,7 @@ def _row(ctx: PageContext, row: RowMapping, holders: People) -> None:
             "time": _time(ctx, row),
             "with": escape(_with(ctx, row, holders)),
         },
-        f"Open {row['report_number']}",
+        f"Open {row['report_number']}, {kind.name}, {_time_words(row)}",
         decision.open_report,
         (row["report_number"],),
     )
@@ -91,6 +92,14 @@ def _time(ctx: PageContext, row: RowMapping) -> str:
     if band is None:
         return mark(*formats.STATUS.get(row["status"], (row["status"], "gray")))
     return f"{mark(band.label, band.colour)}<small>{sla.due_words(float(row['spent_s']), row['sla_s'])}</small>"
+
+
+def _time_words(row: RowMapping) -> str:
+    """The same for whoever listens: Overdue, 7 h over."""
+    band = sla.band_of(float(row["spent_s"]), row["sla_s"])
+    if row["awaiting_teacher_at"] is not None or band is None:
+        return "teacher asked" if row["awaiting_teacher_at"] is not None else formats.status_label(row["status"])
+    return f"{band.label}, {sla.due_words(float(row['spent_s']), row['sla_s'])}"
 
 
 def _held(ctx: PageContext, row: RowMapping) -> bool:
@@ -164,6 +173,7 @@ def _navigation(shown: Case) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="inbox.navigation"):
         for label, step, key in (("Queue", None, "Q"), ("Previous", -1, "P"), ("Next", 1, "N")):
             st.button(label, shortcut=key, key=f"inbox.{label.lower()}", on_click=perform, args=(partial(_leave, shown, step),))
+        st.link_button("Trace", f"/trace?report={shown.number}", icon=":material/timeline:")
         with st.popover("Shortcuts", icon=":material/keyboard:", key="inbox.shortcuts"):
             st.markdown("\n".join(f"- `{key}` {label}" for key, label in _shortcuts(shown).items()))
 

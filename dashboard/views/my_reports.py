@@ -76,6 +76,8 @@ def _list(ctx: PageContext) -> None:
             format_func=lambda option: SHOW[option],
             bind="query-params",
             persist_state="session",
+            on_change=st.session_state.pop,
+            args=("my_reports.page", None),
         )
         st.button(
             "New report", type="primary", icon=":material/add_a_photo:", key="my_reports.new", on_click=_begin, disabled=blocked is not None
@@ -164,7 +166,7 @@ def _row(ctx: PageContext, md: MasterData, row: RowMapping) -> None:
             f"{formats.local_clock(row['created_at'], ctx.zone)}</small>",
             "pay": own.payout_mark(row),
         },
-        f"Open {row['report_number']}",
+        f"Open {row['report_number']}, {kind.name}, {own.public_label(md, row['tenant_id'], row['status'])}",
         _open,
         (row["report_number"],),
     )

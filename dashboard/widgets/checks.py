@@ -59,6 +59,8 @@ def _line(check: RowMapping) -> str:
     notes = [str(check["reason"])]
     if details.get("pinFarFromDevice"):
         notes.append(f"The pin is {formats.distance(details['pinFromDeviceM'])} from the device")
+    if check["name"] == "FRAUD_SCORE" and not passed and check["measured"] <= check["limit_value"]:
+        notes.append("A rule that rejects by itself fired")
     verdict = mark("Passed", "green") if passed else mark("Failed", "red")
     if passed and (details.get("flagged") or details.get("pinFarFromDevice") or details.get("review")):
         verdict = mark("Passed, note", "orange")

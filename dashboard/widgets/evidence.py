@@ -72,17 +72,12 @@ def spots(report: RowMapping, evidence: Sequence[RowMapping]) -> list[Spot]:
     return found
 
 
-def place_map(
-    ctx: PageContext, key: str, report: RowMapping, found: Sequence[Spot], others: Sequence[maps.Marker] = (), height: int = 272
-) -> None:
+def place_map(ctx: PageContext, key: str, report: RowMapping, found: Sequence[Spot], height: int = 272) -> None:
     """The places on a map with ward and tenant boundaries, the accuracy of the device as a circle, and what the colours mean."""
     md = ctx.runtime.masterdata.current()
     markers = [
-        *others,
-        *(
-            maps.Marker(spot.title, spot.latitude, spot.longitude, _label(spot), spot.colour, accuracy_m=spot.accuracy_m)
-            for spot in reversed(found)  # the reported place is drawn last, so on top
-        ),
+        maps.Marker(spot.title, spot.latitude, spot.longitude, _label(spot), spot.colour, accuracy_m=spot.accuracy_m)
+        for spot in reversed(found)  # the reported place is drawn last, so on top
     ]
     maps.draw(
         key,
@@ -92,8 +87,7 @@ def place_map(
         height=height,
         closest_zoom=CLOSEST_ZOOM,
     )
-    words = {spot.colour: spot.title for spot in found}
-    maps.legend(words | ({"gray": "Earlier reports nearby"} if others else {}))
+    maps.legend({spot.colour: spot.title for spot in found})
 
 
 def _label(spot: Spot) -> str:

@@ -85,6 +85,8 @@ def choose(ctx: PageContext) -> Filter:
     chosen = Filter(status, show, queue, band, kind, sort, number.strip().upper())
     if chosen.number:  # whoever looks for one report wants it in whatever state it is
         chosen = replace(chosen, show="all", queue="both", band=ANY, service_type=ANY)
+    if chosen != st.session_state.get("inbox.filter"):
+        st.session_state.pop("inbox.page", None)  # another list begins on its first page
     st.session_state["inbox.filter"] = chosen
     return chosen
 

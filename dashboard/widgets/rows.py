@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import formats
 from dashboard.routes.static import read_asset
 
 ALL_COLOURS = ("gray", "green", "orange", "red", "blue", "violet")
@@ -57,7 +58,7 @@ def said_of(first: int, shown: int, total: int, capped: bool = False) -> str:
     """Where in the whole a page of a list stands: 1–20 of 57."""
     if not shown:
         return "0 reports"
-    return f"{first}–{first + shown - 1} of {total:,}{'+' if capped else ''}"
+    return f"{first}–{first + shown - 1} of {'more than ' if capped else ''}{formats.count(total)}"
 
 
 def place_words(*parts: str | None) -> str:

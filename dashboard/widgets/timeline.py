@@ -43,6 +43,9 @@ ACTIONS: dict[str, str] = {
 }
 
 
+TOLD_BY_FACTS = frozenset({"SUBMIT", "AUTO_VALIDATE_PASS", "AUTO_VALIDATE_FAIL"})  # whose comment says the recorded facts again
+
+
 def action_label(action: str) -> str:
     """What an action did, in words."""
     return ACTIONS.get(action, formats.words(action))
@@ -72,7 +75,7 @@ def _item(
         if lasted_s is None
         else f" · {'for ' if last else ''}{formats.duration(lasted_s)}{' so far' if last else ' until the next step'}"
     )
-    said = f'<p class="said">{escape(row["comment"])}</p>' if row["comment"] and row["action"] != "SUBMIT" else ""
+    said = f'<p class="said">{escape(row["comment"])}</p>' if row["comment"] and row["action"] not in TOLD_BY_FACTS else ""
     told = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts(md, tenant_id, row, people))
     return (
         f"<li{' class=now' if last else ''}><b>{escape(action_label(row['action']))}</b> {state}"

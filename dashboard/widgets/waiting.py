@@ -72,8 +72,10 @@ def _steps(open_now: Sequence[Transition], report: RowMapping, people: People) -
         for role in sorted(row.roles - OTHER_SYSTEMS_NAMES):
             if row.action in STEPS:
                 by_role.setdefault(role, {})[STEPS[row.action]] = None
-    parts = [f"{_named(role, report, people)} may {_listed(list(steps))}" for role, steps in by_role.items()]
-    return "; ".join(parts) or None
+    by_steps: dict[tuple[str, ...], list[str]] = {}
+    for role, steps in by_role.items():
+        by_steps.setdefault(tuple(steps), []).append(_named(role, report, people))
+    return "; ".join(f"{_listed(who)} may {_listed(list(steps))}" for steps, who in by_steps.items()) or None
 
 
 def _named(role: str, report: RowMapping, people: People) -> str:

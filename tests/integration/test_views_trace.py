@@ -102,7 +102,7 @@ def test_reviewers_learn_who_reported_with_the_phone_masked(rt, people, captured
     assert f"Name of {people.teacher.username} (teacher)" in page
     assert "98••••••10" in page
     assert "9876543210" not in page
-    assert "Fraud score" in page
+    assert "Risk score" in page
 
 
 @pytest.mark.parametrize("role", FIELD)
@@ -112,7 +112,7 @@ def test_officers_and_supervisors_learn_no_reporter_and_no_score(rt, people, cap
     assert people.teacher.username not in page
     assert str(people.teacher.account_id) not in page
     assert "Govt High School" not in page
-    assert "Fraud score" not in page
+    assert "score" not in page
     assert "trace.part" not in page or "Payout" not in page
     assert page.count("Ids of the stored photos") in {0, 2}  # dog photo and capture photo, not the selfie
 
