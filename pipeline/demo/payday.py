@@ -38,6 +38,7 @@ EVENING = timedelta(hours=15, minutes=5)  # of the UTC day: after the last round
 ANSWER_S = 150.0  # a settle of a day's payouts; the sandbox itself gives up after 120
 NEVER_S = 31_000_000.0  # most of a year: nobody but our settle takes a payout's next step
 PAGE = 1000  # of the journal
+WEEK = 7  # days of captures entered together: each officer's in one transaction
 RETRIES_A_DAY = 3  # the automatic ones come an hour apart
 # What admins do about a failed payout, and after how many days; the rest stays for whoever signs in
 REMEDIES = (("corrected", 45), ("by_hand", 20), ("approval", 12), ("left", 23))
@@ -79,7 +80,7 @@ class Payday:
     def run(self, stories: Sequence[Story], progress: Callable[[int], None]) -> None:
         """Day by day until now: captures, their payouts opened, sent and settled, and admins who see to the failed ones.
 
-        Each day's captures come just before their payouts, so that an interrupted load leaves next to none to be paid late.
+        Captures are entered a week ahead of their payouts and no more, so that an interrupted load leaves few to be paid late.
         """
         by_report = {story.id: story for story in stories}
         with self._rt.database.worker() as conn:
@@ -93,7 +94,9 @@ class Payday:
         for number in range((self._now.date() - first).days + 1):
             midnight = datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(days=number)
             entries = by_day.get(midnight.date(), [])
-            self._stage.act([(story, step) for _, story in entries if (step := story.next_step) is not None])
+            if number % WEEK == 0:
+                week = (entry for ahead in range(WEEK) for entry in by_day.get((midnight + timedelta(days=ahead)).date(), []))
+                self._stage.act([(story, step) for _, story in week if (step := story.next_step) is not None])
             self._open([(at, story) for at, story in entries if not story.stopped])
             evening = min(midnight + EVENING, self._latest)
             self._apply_remedies(evening)
