@@ -104,3 +104,13 @@ SELECT id, tenant_id, kind, payout_id, report_number, reference_id, provider_pay
 FROM payout.reconciliation_item
 WHERE run_id = :run_id AND (CAST(:kind AS text) IS NULL OR kind = :kind)
 ORDER BY kind = 'IN_FLIGHT', kind, id LIMIT :limit OFFSET :offset
+
+-- name: over_cap
+-- Reports of some tenants that were resolved without payout because their teacher's month was full, since :month_at, newest first.
+-- A report waits for weeks at most, so that only the last months' are looked through, by their index.
+SELECT r.id AS report_id, r.tenant_id, r.report_number, r.reporter_id AS beneficiary_id, r.resolved_at
+FROM sdcrs.report r
+WHERE r.tenant_id = ANY (CAST(:tenants AS text[])) AND r.status IN ('RESOLVED', 'CLOSED')
+  AND r.created_at >= CAST(:month_at AS timestamptz) - interval '60 days'
+  AND r.payout_status = 'SKIPPED_CAP_REACHED' AND r.resolved_at >= CAST(:month_at AS timestamptz)
+ORDER BY r.resolved_at DESC, r.id LIMIT CAST(:limit AS bigint)

@@ -45,7 +45,7 @@ def render(ctx: PageContext) -> None:
     for number, row in enumerate(shown[name].rows):
         with st.container(key=f"analytics-row-{number}"):
             for column, tile in zip(st.columns([tile.dimensions.width for tile in row], gap="medium"), row, strict=True):
-                with column, st.container(border=True, height="stretch", gap="xsmall"):
+                with column, st.container(border=True, height="stretch"):
                     _chart(tile.id, question)
 
 
@@ -116,7 +116,8 @@ def _chart(chart_id: str, question: Asked) -> None:
     try:
         ctx = context()
         check(ctx, chart_id, question)
-        charts.draw(ctx, question, ctx.runtime.masterdata.current().charts()[chart_id])
+        with st.container(gap="xsmall"):
+            charts.draw(ctx, question, ctx.runtime.masterdata.current().charts()[chart_id])
     except AppError as error:
         st.error(formats.plain_markdown(error.message), icon=":material/error:")
     except Exception:  # one chart's own border: the others must stand, and the reference leads to what happened

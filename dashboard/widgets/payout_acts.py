@@ -1,0 +1,139 @@
+"""What a state admin does about payouts, with a result for each: retry, settle by hand, approve or refuse that, decide a doubt.
+
+Every button carries the reports that were shown; amounts and addresses are read from their fields when it is pressed. The payout
+room checks the role and the state again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from dashboard import formats
+from dashboard.console import PageContext
+from dashboard.widgets import outcomes, picking
+from dashboard.widgets.outcomes import Result
+from pipeline.errors import AppError
+from pipeline.payouts import commands
+from pipeline.payouts.decide import decide as decide_payout
+
+PAGE = "payouts"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A payout as it was shown."""
+
+    report_id: UUID
+    number: str
+    amount_paise: int
+
+
+def key(subject: Subject, name: str) -> str:
+    """The session's key of a field of the panel; each payout has its own, so that nothing typed for one is sent for another."""
+    return f"payouts.{name}.{subject.number}"
+
+
+def retry(ctx: PageContext, subjects: Sequence[Subject]) -> None:
+    """Send again, one or many; a corrected address goes with a single one."""
+    vpa = _text(subjects[0], "vpa") if len(subjects) == 1 else None
+    numbers = {subject.report_id: subject.number for subject in subjects}
+    try:
+        with ctx.begin() as conn:
+            answers = commands.retry(
+                conn, ctx.runtime.masterdata.current(), ctx.runtime.vault, ctx.caller, list(numbers), ctx.now, beneficiary_vpa=vpa
+            )
+    except AppError as error:
+        outcomes.keep(PAGE, "sent again", [Result(subject.number, False, error.message) for subject in subjects])
+        return
+    where = f" to {vpa}" if vpa else ""
+    outcomes.keep(
+        PAGE,
+        "sent again",
+        [
+            Result(
+                numbers[answer.report_id],
+                answer.ok,
+                answer.error.message if answer.error is not None else f"sent again{where} as retry {answer.retry_count}.",
+            )
+            for answer in answers
+        ],
+    )
+    picking.choose(PAGE, [str(answer.report_id) for answer in answers if not answer.ok])
+
+
+def settle(ctx: PageContext, subject: Subject) -> None:
+    """Settle by hand with the proof in the panel's fields."""
+    rupees = st.session_state.get(key(subject, "amount"))
+    proof = commands.Proof(
+        reference=_text(subject, "reference") or "",
+        method=str(st.session_state.get(key(subject, "method")) or ""),
+        amount_paise=None if rupees is None else int(rupees) * 100,
+        comment=_text(subject, "comment"),
+    )
+
+    def act(conn: Connection) -> str:
+        done = commands.manual_resolve(conn, ctx.runtime.masterdata.current(), ctx.caller, subject.report_id, proof, ctx.now)
+        return "waits for the approval of a second admin." if done.approval_pending else "is settled by hand; the report is resolved."
+
+    _carry_out(ctx, subject, act)
+
+
+def approve(ctx: PageContext, subject: Subject) -> None:
+    """Approve what another admin asked for."""
+
+    def act(conn: Connection) -> str:
+        commands.approve_manual(conn, ctx.runtime.masterdata.current(), ctx.caller, subject.report_id, ctx.now)
+        return "is approved and settled by hand; the report is resolved."
+
+    _carry_out(ctx, subject, act)
+
+
+def refuse(ctx: PageContext, subject: Subject) -> None:
+    """Refuse a settlement that was asked for, or withdraw one's own."""
+
+    def act(conn: Connection) -> str:
+        commands.reject_manual(conn, ctx.caller, subject.report_id, _text(subject, "refusal") or "", ctx.now)
+        return "is refused; the payout stays unpaid."
+
+    _carry_out(ctx, subject, act)
+
+
+def decide(ctx: PageContext, subject: Subject) -> None:
+    """Close a doubtful attempt as paid or as not paid, as the provider or the bank has told."""
+    paid = st.session_state.get(key(subject, "paid")) == PAID
+
+    def act(conn: Connection) -> str:
+        comment, utr = _text(subject, "decision") or "", _text(subject, "utr")
+        decide_payout(conn, ctx.runtime.masterdata.current(), ctx.caller, subject.report_id, paid, comment, ctx.now, utr)
+        return "is closed as paid." if paid else "is closed as not paid: it may be retried."
+
+    _carry_out(ctx, subject, act)
+
+
+PAID, NOT_PAID = "It was paid", "It was not paid"
+
+
+def _carry_out(ctx: PageContext, subject: Subject, act: Callable[[Connection], str]) -> None:
+    """One act in one transaction; what stops it undoes all of it and is told like a success."""
+    try:
+        with ctx.begin() as conn:
+            sentence, done = act(conn), True
+    except AppError as error:
+        sentence, done = error.message, False
+    outcomes.keep(PAGE, "done", [Result(subject.number, done, sentence)])
+    if done:
+        picking.choose(PAGE, ())
+
+
+def _text(subject: Subject, name: str) -> str | None:
+    value: Any = st.session_state.get(key(subject, name))
+    return str(value or "").strip() or None
+
+
+def money(subjects: Sequence[Subject]) -> str:
+    """What several payouts are together."""
+    return formats.inr(sum(subject.amount_paise for subject in subjects))

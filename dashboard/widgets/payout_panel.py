@@ -1,0 +1,175 @@
+"""The chosen payouts: one with its story and what an admin may do about it, or several to be retried together.
+
+Money is sent only after a second click that names the amount. Who may not act sees the story alone.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import RowMapping
+
+import queries
+from dashboard import formats
+from dashboard.console import PageContext, perform
+from dashboard.widgets import outcomes, payout_part, people, picking
+from dashboard.widgets import payout_acts as acts
+from dashboard.widgets import payout_words as words
+from dashboard.widgets.payout_acts import Subject, key
+from pipeline.access.policy import can
+from pipeline.payouts.commands import COMMENT_MAX, METHODS, REFERENCE_MAX
+from pipeline.vault.persons import mask_vpa
+
+PAGE = "payouts"
+
+
+def show(ctx: PageContext, chosen: Sequence[RowMapping]) -> None:
+    """What was chosen in the list, under it."""
+    outcomes.show(PAGE)
+    if not chosen:
+        st.caption(
+            "Choose a payout to see its attempts" + (", and several to retry them together." if can(ctx.caller, "retry_payout") else ".")
+        )
+    elif len(chosen) == 1:
+        _one(ctx, chosen[0])
+    else:
+        _many(ctx, chosen)
+
+
+def subject_of(row: RowMapping) -> Subject:
+    """A row of the list as a button carries it."""
+    return Subject(row["report_id"], row["report_number"], row["amount_paise"])
+
+
+def _one(ctx: PageContext, row: RowMapping) -> None:
+    zone = ctx.runtime.masterdata.current().tenant(row["tenant_id"]).timezone
+    view = people.view_for(ctx, own=False)
+    with ctx.begin() as conn:
+        attempts = queries.rows(conn, "payouts.attempts", payout_id=row["id"])
+        known = people.load(ctx, conn, view, [row["beneficiary_id"], row["manual_requested_by"]])
+    with st.container(border=True, key="payouts.panel"):
+        title, link = st.columns([4, 1], vertical_alignment="center")
+        who = known.name(row["beneficiary_id"]) or "Teacher"
+        title.markdown(
+            f"**{formats.plain_markdown(row['report_number'])}** · {formats.plain_markdown(who)} · {formats.inr(row['amount_paise'])} "
+            + formats.payout_badge(row["status"])
+        )
+        link.link_button("Trace", f"/trace?report={row['report_number']}", icon=":material/timeline:", width="stretch")
+        if row["status"] != "COMPLETED":
+            step, owner = words.next_step(row)
+            st.markdown(f"{formats.plain_markdown(words.reason(row))}  \n**{owner}:** {formats.plain_markdown(step)}")
+        if can(ctx.caller, "retry_payout"):
+            _acts(ctx, row, attempts, known)
+        payout_part.show(view, row, row, attempts, known, zone)
+
+
+def _acts(ctx: PageContext, row: RowMapping, attempts: Sequence[RowMapping], known: people.People) -> None:
+    """What may be done in this state; the payout room has the last word."""
+    subject = subject_of(row)
+    doubtful = any(attempt["phase"] == "REVIEW" and attempt["number"] == row["retry_count"] for attempt in attempts)
+    unpaid = row["status"] in ("FAILED", "REVERSED")
+    if row["queue"] == "APPROVAL":
+        _approval(ctx, subject, row, known)
+    elif doubtful and not unpaid and row["status"] != "COMPLETED":
+        _decision(subject)
+    elif unpaid:
+        with st.container(horizontal=True):
+            _retry(ctx, subject, row, known, doubtful)
+            _settle(ctx, subject, row)
+
+
+def _retry(ctx: PageContext, subject: Subject, row: RowMapping, known: people.People, doubtful: bool) -> None:
+    most = ctx.runtime.masterdata.current().payout_config(row["tenant_id"]).max_retries
+    left = most - row["retry_count"]
+    if doubtful or left <= 0:
+        why = "An attempt is in doubt: settle it by hand once you know." if doubtful else f"All {most} retries are used: settle it by hand."
+        st.button("Retry", icon=":material/replay:", disabled=True, help=why, key=key(subject, "no_retry"))
+        return
+    with st.popover("Retry", icon=":material/replay:"):
+        masked = known.get(row["beneficiary_id"], "vpa")
+        st.markdown(
+            f"{formats.inr(row['amount_paise'])} is sent again to {formats.plain_markdown(masked) if masked else 'no address yet'}. "
+            f"{left} of {most} retries are left."
+        )
+        st.text_input("Corrected UPI address (leave empty to keep the present one)", key=key(subject, "vpa"), max_chars=100)
+        _button(
+            f"Send {formats.inr(row['amount_paise'])} now", key(subject, "retry"), partial(acts.retry, subjects=[subject]), primary=True
+        )
+
+
+def _settle(ctx: PageContext, subject: Subject, row: RowMapping) -> None:
+    second = ctx.runtime.masterdata.current().tenant(row["tenant_id"]).manual_resolve_approval
+    with st.popover("Settle by hand", icon=":material/handshake:"):
+        st.markdown(
+            "For a payment that was made outside this system. "
+            + ("A second admin approves it before the report is resolved." if second else "The report is resolved at once.")
+        )
+        st.text_input("Reference of the payment", key=key(subject, "reference"), max_chars=REFERENCE_MAX)
+        st.selectbox(
+            "How it was paid",
+            METHODS,
+            index=METHODS.index("BANK_TRANSFER"),
+            format_func=lambda code: payout_part.METHODS[code],
+            key=key(subject, "method"),
+        )
+        rupees = row["amount_paise"] // 100
+        st.number_input("Amount in rupees", min_value=1, max_value=rupees, value=rupees, step=1, key=key(subject, "amount"))
+        st.text_area("Comment", key=key(subject, "comment"), max_chars=COMMENT_MAX, height=80)
+        _button(
+            "Ask for approval" if second else "Settle by hand", key(subject, "settle"), partial(acts.settle, subject=subject), primary=True
+        )
+
+
+def _approval(ctx: PageContext, subject: Subject, row: RowMapping, known: people.People) -> None:
+    own = row["manual_requested_by"] == ctx.caller.account_id
+    asked = "You asked" if own else f"{known.name(row['manual_requested_by']) or 'An admin'} asked"
+    method = payout_part.METHODS.get(row["method"], formats.words(row["method"]))
+    st.markdown(
+        f"{formats.plain_markdown(asked)} {formats.local_time(row['manual_requested_at'], ctx.zone)} to settle "
+        f"**{formats.inr(row['manual_amount_paise'])}** by hand: {method}, reference **{formats.plain_markdown(row['manual_reference'])}**."
+    )
+    if row["manual_comment"]:
+        st.text(row["manual_comment"])
+    with st.container(horizontal=True):
+        if own:
+            st.button("Approve", disabled=True, help="A second admin must approve what you asked for.", key=key(subject, "own"))
+        else:
+            with st.popover("Approve", icon=":material/check:"):
+                st.markdown(f"The payment of {formats.inr(row['manual_amount_paise'])} stands on the bank statement.")
+                _button("Approve and resolve", key(subject, "approve"), partial(acts.approve, subject=subject), primary=True)
+        with st.popover("Withdraw" if own else "Refuse", icon=":material/close:"):
+            st.text_input("Why", key=key(subject, "refusal"), max_chars=COMMENT_MAX)
+            _button("Withdraw" if own else "Refuse", key(subject, "refuse"), partial(acts.refuse, subject=subject))
+
+
+def _decision(subject: Subject) -> None:
+    with st.popover("Decide", icon=":material/gavel:"):
+        st.markdown("Only what the provider's support or the bank statement has told counts here.")
+        paid = st.radio("What became of it", [acts.PAID, acts.NOT_PAID], index=None, key=key(subject, "paid"))
+        if paid == acts.PAID:
+            st.text_input("Bank reference (UTR)", key=key(subject, "utr"), max_chars=64)
+        st.text_area("Who told, and what", key=key(subject, "decision"), max_chars=COMMENT_MAX, height=80)
+        _button("Decide", key(subject, "decide"), partial(acts.decide, subject=subject), primary=True, disabled=paid is None)
+
+
+def _many(ctx: PageContext, chosen: Sequence[RowMapping]) -> None:
+    """Several chosen payouts: their sum, and for an admin the retry of all that are unpaid."""
+    subjects = [subject_of(row) for row in chosen if row["status"] in ("FAILED", "REVERSED")]
+    with st.container(border=True, key="payouts.panel"):
+        st.markdown(f"**{formats.count(len(chosen))} payouts chosen**, {acts.money([subject_of(row) for row in chosen])} together")
+        with st.container(horizontal=True):
+            if subjects and can(ctx.caller, "retry_payout"):
+                with st.popover(f"Retry {formats.count(len(subjects))}", icon=":material/replay:"):
+                    st.markdown(f"{acts.money(subjects)} is sent again to {len(subjects)} teachers, each to the present UPI address.")
+                    _button(f"Send {acts.money(subjects)} now", "payouts.retry_many", partial(acts.retry, subjects=subjects), primary=True)
+            st.button("Clear", type="tertiary", key="payouts.clear", on_click=picking.choose, args=(PAGE, ()))
+
+
+def _button(label: str, name: str, command: Any, *, primary: bool = False, disabled: bool = False) -> None:
+    st.button(label, key=name, type="primary" if primary else "secondary", disabled=disabled, on_click=perform, args=(command,))
+
+
+def masked(vpa: str | None) -> str:
+    """A UPI address as lists show it."""
+    return mask_vpa(vpa) or formats.ABSENT
