@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from pipeline.access.caller import Caller
 from pipeline.access.sessions import open_session
+from pipeline.api.shapes import DogReportsAnswer
 from pipeline.runtime import Runtime
 from tests.factories import SCHOOL_GATE, VILLE, photos
 
@@ -38,12 +39,14 @@ class Client:
         """The one report after an _update that must succeed."""
         answer = self.post(f"{REPORT}/_update", body)
         assert answer.status_code == 200, answer.text
+        DogReportsAnswer.model_validate(answer.json())
         (report,) = answer.json()["DogReports"]
         return dict(report)
 
     def search(self, **criteria: Any) -> dict[str, Any]:
         answer = self.post(f"{REPORT}/_search", {"searchCriteria": criteria})
         assert answer.status_code == 200, answer.text
+        DogReportsAnswer.model_validate(answer.json())
         return dict(answer.json())
 
     def instances(self, number: str) -> list[dict[str, Any]]:

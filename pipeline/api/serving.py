@@ -1,6 +1,7 @@
 """From a Starlette request to a call in a thread: the size is capped before anything is parsed."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import cast
@@ -12,6 +13,8 @@ from pipeline.api.answers import Work, carry_out, refused
 from pipeline.api.call import Call, Parts
 from pipeline.api.gate import Gate
 from pipeline.errors import AppError
+
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
 MAX_JSON_BYTES = 1024 * 1024  # a hundred updates with all their remarks are a quarter of it
 MAX_READ_S = 30.0  # for a slow phone's body; who takes longer holds a socket and nothing else
@@ -38,20 +41,28 @@ async def serve(request: Request, work: Work, max_bytes: int = MAX_JSON_BYTES, g
 def call_of(request: Request) -> Call:
     """The request without its body."""
     parts = parts_of(request)
-    url = request.url
     return Call(
         parts=parts,
         method=request.method,
-        path=url.path,
+        path=str(request.scope["path"]),
         headers=request.headers,
         query=request.query_params,
         path_params=request.path_params,
         cookies=request.cookies,
         raw=b"",
         client=request.client.host if request.client else "unknown",
-        base_url=f"{url.scheme}://{url.netloc}",
+        base_url=_base_url(request),
         now=parts.rt.clock.now(),
     )
+
+
+def _base_url(request: Request) -> str:
+    """The address that the client used, or where we listen when what it says of that is no host."""
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        name, port = request.scope.get("server") or ("localhost", None)
+        host = f"{name}:{port}" if port else str(name)
+    return f"{request.scope.get('scheme', 'http')}://{host}"
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

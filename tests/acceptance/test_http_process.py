@@ -124,6 +124,8 @@ def test_sixteen_clients_at_once_are_all_answered_and_share_no_report_number(ser
         b"POST /webhook/v1/razorpay HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
         b"POST /webhook/v1/razorpay HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST /sdcrs-services/v1/report/_search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /track/ZZZZZZZZ HTTP/1.1\r\nHost: [::\r\nConnection: close\r\n\r\n",
+        b"POST /sdcrs-services/v1/report/_search HTTP/1.1\r\nHost: \xff\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
         b"GET /track/%ff%fe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /filestore/v1/files/../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     ],
