@@ -32,10 +32,11 @@ def end_all_connections(rt: Runtime, urls: Urls) -> None:
     with ExitStack() as stack:  # so that the pool holds several
         for _ in range(4):
             stack.enter_context(rt.database.worker())
-    with psycopg.connect(psycopg_url(urls.owner), autocommit=True) as conn:
-        conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    with psycopg.connect(psycopg_url(urls.app), autocommit=True) as conn:  # everybody may end the connections of their own login
+        conn.execute("""
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+        """)
 
 
 def test_a_restarted_server_fails_no_request_after_it(rt: Runtime, urls: Urls, http: TestClient) -> None:
