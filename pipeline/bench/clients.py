@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,7 +66,7 @@ class Clients:
         self.count = count
         self.errands: Queue[Errand | None] = context.Queue()
         self.answers: Queue[Answer] = context.Queue()
-        self.processes: list[multiprocessing.process.BaseProcess] = []
+        self.processes: list[SpawnProcess] = []
 
     def send(self, errand: Errand) -> None:
         """Hand an errand over; the next free client takes it."""

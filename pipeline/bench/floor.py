@@ -116,7 +116,8 @@ class Floor:
             if not any(waiting.values()):
                 return
             if time.monotonic() > deadline:
-                raise RuntimeError(f"after {SETTLE_S:.0f} s there still wait: {waiting}; the worker says: {self.house.last_words('worker')}")
+                words = self.house.last_words("worker")
+                raise RuntimeError(f"after {SETTLE_S:.0f} s there still wait: {waiting}; the worker says: {words}")
             time.sleep(LOOK_S)
 
     @contextmanager

@@ -188,6 +188,7 @@ def open_house(settings: Settings, programs: Programs, folder: Path, say: Say, c
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         found = stack.enter_context(_external(settings) if settings.database_owner_url else _embedded(settings, folder, say))
+        port = _free_ports()
         own = replace(
             settings,
             data_dir=folder,
@@ -196,7 +197,9 @@ def open_house(settings: Settings, programs: Programs, folder: Path, say: Say, c
             filestore_url=None,
             razorpayx_base_url=None,
             razorpayx_key_id=None,
-            **_ports(),
+            port=port,
+            api_port=port + 1,
+            sandbox_port=port + 2,
         )
         say("Making the schema")
         clock = SystemClock()
@@ -249,11 +252,11 @@ def _external(settings: Settings) -> Iterator[Urls]:
             conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
-def _ports() -> dict[str, int]:
-    """Three free ports in a row for console, API and sandbox."""
+def _free_ports() -> int:
+    """The first of three free ports in a row, for console, API and sandbox. Raises SDCRS_PORT_BUSY."""
     for first in secrets.SystemRandom().sample(PORTS, len(PORTS)):
         if all(_free(first + offset) for offset in range(3)):
-            return {"port": first, "api_port": first + 1, "sandbox_port": first + 2}
+            return first
     raise AppError("SDCRS_PORT_BUSY", port=PORTS[0], setting="PORT")
 
 

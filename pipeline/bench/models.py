@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from pipeline.bench import calls
 from pipeline.bench.clients import Errand
 from pipeline.bench.floor import Floor
-from pipeline.bench.people import TENANT, Person
+from pipeline.bench.people import PLACE, TENANT, Person
 from pipeline.reports.actions import act
 from pipeline.reports.update import Update
 
@@ -27,7 +28,7 @@ def make_models(floor: Floor) -> Mapping[str, Sequence[UUID]]:
     for number in range(wanted + EACH):
         call = calls.create(floor.stock.draft(), floor.message_id())
         if number >= wanted:
-            call = replace(call, body=call.body.replace(str(calls.PLACE[0]).encode(), str(OUTSIDE[0]).encode()))
+            call = replace(call, body=call.body.replace(str(PLACE[0]).encode(), str(OUTSIDE[0]).encode()))
         floor.clients.send(Errand((call,)))
     answered = 0
     while answered < wanted + EACH:
@@ -62,7 +63,7 @@ _PATHS: Mapping[str, tuple[str, ...]] = {
 
 
 def _do(floor: Floor, officer: Person, report_id: UUID, action: str, first_number: str) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "REJECT": {"rejection_reason": "DOMESTIC_DOG", "rejection_remarks": "It wears a collar"},
         "MARK_DUPLICATE": {"duplicate_of": first_number},
         "ASSIGN": {"assignee": officer.caller.account_id},

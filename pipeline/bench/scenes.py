@@ -16,11 +16,12 @@ from pipeline.bench.people import TENANT
 from pipeline.bench.waits import waits
 
 WARM_S = 5.0  # caches, connections and statement plans; nothing is counted meanwhile
+LONG_WARM_S = 20.0  # until as many reports are paid as arrive: four people think on the way
 VERIFY_EVERY_S = 0.25
 AHEAD = 2  # errands waiting per client, so that none is ever idle
 READY_FIRST = 6  # verified reports per client at the beginning: more than are used while the first new ones are validated
 END_S = 60.0  # for what is under way when a scene closes
-THINK_S = 3.0  # mean time until a person acts on what waits for them, exponential
+THINK_S = 2.0  # mean time until a person acts on what waits for them, exponential
 
 
 def incumbent(floor: Floor, seconds: float, existing: int, published: float | None) -> Result:
@@ -36,7 +37,9 @@ def incumbent(floor: Floor, seconds: float, existing: int, published: float | No
             if now >= look_at:
                 ready.extend(floor.verify(floor.in_state("PENDING_VERIFICATION", began, 200)))
                 look_at = time.monotonic() + VERIFY_EVERY_S
-            while under_way < AHEAD * floor.clients.count and now < tally.closes:
+            if not floor.stock.drafts:
+                tally.closes = min(tally.closes, now)
+            while under_way < AHEAD * floor.clients.count and now < tally.closes and floor.stock.drafts:
                 if not ready:
                     starved += 1
                     break
@@ -51,6 +54,7 @@ def incumbent(floor: Floor, seconds: float, existing: int, published: float | No
                 break
     floor.settle()
     notes = [f"a client found nothing verified to go on with {starved} times"] if starved else []
+    notes += [] if floor.stock.drafts else ["the photos were used up before the time was"]
     return Result(
         title=f"1. The incumbent's lifecycle on {existing:,} existing reports, {floor.clients.count} clients, closed loop",
         about=(
@@ -58,7 +62,7 @@ def incumbent(floor: Floor, seconds: float, existing: int, published: float | No
             " one _search by number, all over HTTP. What is assigned was created before by the same clients, validated by the worker and"
             " verified 200 at a time through the service; both run meanwhile on the same cores."
         ),
-        seconds=seconds,
+        seconds=tally.closes - tally.opens,
         lifecycles=tally.lifecycles,
         answers=tally.spreads(),
         cpu_ms=per_lifecycle(used, tally.finished),
@@ -104,6 +108,7 @@ def to_paid(floor: Floor, seconds: float, existing: int, in_flight: int) -> Resu
         journeys,
         seconds,
         more,
+        2 * WARM_S,
         title=f"2. From create to paid on {existing:,} existing reports, {in_flight} reports under way, closed loop",
         about=(
             "A lifecycle is _create, validation, a page of the queue and VERIFY, ASSIGN, START_FIELD_VISIT, MARK_CAPTURED, payout opened,"
@@ -127,6 +132,7 @@ def arrivals(floor: Floor, seconds: float, existing: int, per_second: float, see
         journeys,
         seconds,
         more,
+        LONG_WARM_S,
         title=f"3. {per_second:g} arrivals a second on {existing:,} existing reports, open loop",
         about=(
             "Reports arrive at random moments; what follows on each, as in 2, is done by people who take some seconds. Every answer's time"
@@ -135,15 +141,15 @@ def arrivals(floor: Floor, seconds: float, existing: int, per_second: float, see
     )
 
 
-def _play(journeys: Journeys, seconds: float, more: Callable[[float], None], title: str, about: str) -> Result:
+def _play(journeys: Journeys, seconds: float, more: Callable[[float], None], warm_s: float, title: str, about: str) -> Result:
     floor = journeys.floor
-    opens = time.monotonic() + 2 * WARM_S
+    opens = time.monotonic() + warm_s
     tally = Tally(opens, opens + seconds)
-    since = floor.rt.clock.now() + timedelta(seconds=2 * WARM_S)
+    since = floor.rt.clock.now() + timedelta(seconds=warm_s)
     look_at = 0.0
     with floor.processor() as used:
         while (now := time.monotonic()) < tally.closes or (journeys.running and now < tally.closes + END_S):
-            if now < tally.closes:
+            if now < tally.closes and floor.stock.drafts:
                 more(now)
             if now >= look_at:
                 journeys.watch()

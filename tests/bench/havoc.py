@@ -48,7 +48,6 @@ LOOK_S = 0.1
 VICTIMS = {"worker": 4, "postgres": 3, "api": 2, "sandbox": 2}  # the worker most often: it holds the most at once
 LATEST_S = 0.3  # a kill comes up to this long after its step, so that it falls between any two statements
 ADVANCES = 40  # of the clock in the last drain; each goes to the next moment at which something is due
-# Repeated answers of the provider, lost calls and leases make these differ between runs that end alike
 ENDS = ("RESOLVED", "PAYOUT_FAILED", "AUTO_REJECTED", "REJECTED", "UNABLE_TO_LOCATE")
 
 _STATE = text("SELECT status, report_number FROM sdcrs.report WHERE id = :id")
@@ -113,7 +112,7 @@ def run(folder: Path, reports: int, kills: int, seed: int, say: Callable[[str], 
             drive.play()
         say(f"{reports} reports driven, {dict(killed)} killed, {time.monotonic() - began:.0f} s")
         house.stop("worker")
-        _drain(house, len(capped))
+        _drain(house)
         house.stop_all()
         ends = [_end(house.rt, fate, drive.ids[fate.index]) for fate in fates]
         return Outcome(ends, killed, drive.repeats, drive.faults, _caps(house.rt, fates, capped), time.monotonic() - began)
@@ -265,13 +264,12 @@ def _cast(rt: Runtime, reports: int, random: Random) -> tuple[Staff, list[Fate],
         teacher = next(pools.get(name) or pools["good"])
         officer = staff.officers[index % len(staff.officers)]
         earlier = [original for original in originals if original < index]
-        if name == "same photo" and not earlier:
-            name = "rejected"
-        original = random.choice(earlier) if name == "same photo" else None
+        original = random.choice(earlier) if name == "same photo" and earlier else None
+        fate = "rejected" if name == "same photo" and original is None else name  # there is nothing yet to repeat
         draft = Draft(teacher, *_photos(rt, teacher, index if original is None else original))
         ends_in_capture = name in ("paid", "bad address", "over the cap")
         capture = _capture(rt, officer, index) if ends_in_capture else None
-        fates.append(Fate(index, name, draft, officer, capture, original))
+        fates.append(Fate(index, fate, draft, officer, capture, original))
     return staff, fates, capped
 
 
@@ -292,9 +290,8 @@ def _capture(rt: Runtime, officer: Person, seed: int) -> UUID:
     return upload(rt, officer.caller, TENANT, "SDCRS", "capture", [("c.jpg", photo(seed, "capture", *PLACE, rt.clock.now()))])[0].id
 
 
-def _drain(house: House, capped: int) -> None:
+def _drain(house: House) -> None:
     """Run every job until nothing is left to do, going on to the moment of the next attempt instead of waiting for it."""
-    del capped
     clock = SettableClock(house.rt.clock.now())
     rt = assemble(house.settings, house.rt.database, clock)
     jobs = all_jobs(rt)

@@ -1,0 +1,99 @@
+"""A worker killed at each place where it is between two things: the next one ends the work, and nothing is done twice."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from pipeline.jobs.worker import run_until_idle
+from pipeline.runtime import Runtime
+from pipeline.settings import ROOT
+from pipeline.work import all_jobs
+from tests import factories
+from tests.integration.payout_house import House, open_house
+
+LEASE_OVER = timedelta(minutes=2)  # by then a killed worker's lease has run out
+
+# What the worker had in hand when it was killed, where that is, and whether it is before or after the named piece
+PLACES = {
+    "payout reserved, not committed": ("pipeline.payouts.opening:_move", "before"),
+    "payout opened, not committed": ("pipeline.payouts.opening:_move", "after"),
+    "request written down and committed, nothing sent": ("pipeline.payouts.send:SendJob._begin", "after"),
+    "contact made at the provider, not kept": ("pipeline.payouts.send:SendJob._register", "after"),
+    "order taken by the provider, nothing learnt": ("pipeline.payouts.send:SendJob._finish", "before"),
+    "outcome settled, not committed": ("pipeline.payouts.commit:settle", "after"),
+    "outcome committed": ("pipeline.payouts.send:SendJob._finish", "after"),
+    "webhook settled, not committed": ("pipeline.payouts.webhook:settle", "after"),
+    "messages written, position not": ("pipeline.notifications.follower:notify", "after"),
+}
+
+
+@pytest.fixture(scope="module")
+def house(rt: Runtime) -> Iterator[House]:
+    with open_house(rt) as found:
+        yield found
+
+
+@pytest.mark.parametrize("had", PLACES)
+def test_a_worker_killed_with(had: str, house: House) -> None:
+    expected = tell(house, killed_at=None)
+    assert tell(house, killed_at=PLACES[had]) == expected
+    house.check_money()
+
+
+def test_a_worker_killed_between_the_checks_and_the_verdict(house: House) -> None:
+    report_id = factories.submitted(house.rt, house.people.teacher)
+    die(house, "pipeline.validation.job:_move", "before")
+    assert factories.status_of(house.rt, report_id) == "PENDING_VALIDATION"
+    assert not house.all("SELECT name FROM sdcrs.validation_check WHERE report_id = :id", id=report_id)
+    run_until_idle(all_jobs(house.rt), house.clock)
+    assert factories.status_of(house.rt, report_id) == "PENDING_VERIFICATION"
+    assert len(house.all("SELECT name FROM sdcrs.validation_check WHERE report_id = :id", id=report_id)) == 5
+
+
+def tell(house: House, killed_at: tuple[str, str] | None) -> list[object]:
+    """Everything that comes of one captured report, by states, money and messages."""
+    (report_id,) = house.captured(house.teacher())
+    if killed_at is not None:
+        if killed_at[0].startswith("pipeline.payouts.webhook"):
+            house.run()
+            house.sandbox.settle()  # the webhook is stored; nobody has looked at it
+        die(house, *killed_at)
+        house.move_clock(house.clock.now() + LEASE_OVER)
+    jobs = all_jobs(house.rt)
+    run_until_idle(jobs, house.clock)
+    house.to_the_end()
+    run_until_idle(jobs, house.clock)
+    return [
+        house.report(report_id).status,
+        [(row.version, row.action, row.to_state) for row in house.history(report_id)],
+        [(attempt.number, attempt.phase, attempt.provider_status) for attempt in house.attempts(report_id)],
+        sorted(house.ledger(report_id)),
+        [one["status"] for one in house.sandbox.of(house.attempts(report_id)[0].reference_id)],
+        messages(house, report_id),
+    ]
+
+
+def messages(house: House, report_id: UUID) -> list[str]:
+    rows = house.all("SELECT template_id FROM sdcrs.notification WHERE report_id = :id ORDER BY template_id", id=report_id)
+    return [row.template_id for row in rows]
+
+
+def die(house: House, place: str, when: str) -> None:
+    """A worker of its own process, killed there."""
+    settings = house.rt.settings
+    environment = {
+        **os.environ,
+        "DATABASE_URL": settings.database_url or "",
+        "DATABASE_OWNER_URL": settings.database_owner_url or "",
+        "DATA_DIR": str(settings.data_dir),
+        "RAZORPAYX_BASE_URL": settings.razorpayx_base_url or "",
+    }
+    command = [sys.executable, "-m", "tests.bench.failpoint", place, when, house.clock.now().isoformat()]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, f"{place} was not reached: {done.stderr[-2000:]}"
