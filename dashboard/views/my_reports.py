@@ -32,13 +32,15 @@ def render(ctx: PageContext) -> None:
 
 
 def _open(number: str | None) -> None:
-    st.query_params.clear()
-    if number is not None:
+    st.query_params.pop("new", None)
+    if number is None:
+        st.query_params.pop("report", None)
+    else:
         st.query_params["report"] = number
 
 
 def _begin() -> None:
-    st.query_params.clear()
+    st.query_params.pop("report", None)
     st.query_params["new"] = "1"
 
 

@@ -24,7 +24,7 @@ from pipeline.packets.render.facts import View
 OFFICES = policy.EVERYONE - {"TEACHER"}
 RECENT = 12  # what a page shows before anybody has searched
 MAX_TYPED = 40  # an id is 36 characters
-PARTS = {"timeline": "Timeline", "packets": "Packets", "sequence": "Sequence diagram", "payout": "Payout"}
+PARTS = {"timeline": "Timeline", "packets": "Packets", "sequence": "Diagram", "payout": "Payout"}
 
 
 def render(ctx: PageContext) -> None:

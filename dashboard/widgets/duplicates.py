@@ -17,6 +17,7 @@ NEAR_HOURS = 24  # a dog stays in its quarter for a day
 NEAR_M = 500  # how far a pack roams around its feeding place
 ALIKE_FROM = 0.75  # below, two photos share no more than chance gives
 SHOWN = 8  # the likest; more cannot be compared by eye
+COMPARED_PX = 640  # two pictures that the eye takes in together
 OTHER = "another"
 
 
@@ -76,7 +77,7 @@ def _compare(ctx: PageContext, shown: Case, other: RowMapping) -> None:
     mine = photos.of_kind(shown.evidence, "DOG_PHOTO")
     sent = f"sent {formats.local_time(other['created_at'], shown.zone)}"
     pair = [(shown.number, "this report", mine["file_id"] if mine else None), (other["report_number"], sent, other["file_id"])]
-    for column, (number, note, file_id) in zip(st.columns(2), pair, strict=True):
+    for column, (number, note, file_id) in zip(st.columns(2, width=COMPARED_PX), pair, strict=True):
         with column, st.container(key=f"photo-small-{number}"):
             if file_id is not None:
                 st.image(photos.link(ctx, file_id), caption=f"{number}, {note}", alt=f"Dog photo of {number}", width="stretch")

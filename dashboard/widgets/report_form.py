@@ -99,9 +99,10 @@ def show(ctx: PageContext) -> None:
 
 def leave() -> None:
     """Back to the list; the form is forgotten."""
-    st.session_state.pop("my_reports.token", None)
+    for name in ("my_reports.token", *(f"my_reports.read.{kind}" for kind in PHOTOS)):
+        st.session_state.pop(name, None)
     place.forget(MAP_KEY)
-    st.query_params.clear()
+    st.query_params.pop("new", None)
 
 
 def send(draft: Draft, ctx: PageContext) -> str:

@@ -96,7 +96,7 @@ def test_the_trace_of_a_report_opens_packet_by_packet(house, people, page):
     number = number_of(house, factories.verified(house.rt, people))
     desks.sign_in(page, house, people.verifier.username, f"/trace?report={number}")
     expect(page.get_by_text("Waits for the municipal supervisor")).to_be_visible()
-    page.get_by_role("radio", name="Sequence diagram").or_(page.get_by_role("button", name="Sequence diagram")).first.click()
+    page.get_by_role("radio", name="Diagram").or_(page.get_by_role("button", name="Diagram")).first.click()
     desks.still(page)
     desks.nothing_is_cut_off(page)
     page.get_by_role("button", name="All checks passed").click()

@@ -58,6 +58,24 @@ def test_a_teacher_sees_the_own_reports_and_no_others(rt, staff, teacher):
         assert "You have no report" in shown(test)
 
 
+def test_what_is_shown_stays_chosen_while_a_report_or_the_form_is_open(rt, teacher):
+    number = number_of(rt, factories.validated(rt, teacher))
+    with mine(rt, teacher) as test:
+        test.run()
+        test.segmented_control(key="my_reports.show").set_value("open").run()
+        test.button(key=f"open-mine-{number}").click().run()
+        assert f"<h2>{number}</h2>" in shown(test)
+        test.button(key="my_reports.back").click().run()
+        assert test.segmented_control(key="my_reports.show").value == "open"
+        test.button(key="my_reports.new").click().run()
+        assert not test.exception
+        assert test.get("file_uploader")
+        test.button(key="my_reports.cancel").click().run()
+        assert not test.exception
+        assert test.segmented_control(key="my_reports.show").value == "open"
+        assert number in shown(test)
+
+
 def test_a_report_stands_there_in_the_public_s_words_with_photos_and_tracking_link(rt, teacher):
     report_id = factories.validated(rt, teacher)
     with mine(rt, teacher, report=number_of(rt, report_id)) as test:
