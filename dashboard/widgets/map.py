@@ -104,8 +104,9 @@ def draw(
 ) -> Selection:
     """Draw the wards and the markers, and return what is selected on the map.
 
-    `boundaries` is the GeoJSON of `MasterData.boundary_geojson`; None where a tenant has none. The
-    view fits the markers, else the wards, no closer than `closest_zoom` (None: what suits a list of reports). `height` is in pixels. Only the first MAX_MARKERS are drawn, and the map says so.
+    `boundaries` is the GeoJSON of `MasterData.boundary_geojson`; None where a tenant has none. The view fits the markers, else the
+    wards, no closer than `closest_zoom` (None: what suits a list of reports). `height` is in pixels. Only the first MAX_MARKERS are
+    drawn, and the map says so.
     """
     shown = markers[:MAX_MARKERS]
     answer = streamlit_folium.st_folium(

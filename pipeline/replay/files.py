@@ -91,7 +91,7 @@ def walk(value: Any) -> Iterator[tuple[str, Any]]:
     """Every key with its value, outermost first."""
     level = [value]
     while level:
-        below = []
+        below: list[Any] = []
         for item in level:
             if isinstance(item, dict):
                 yield from item.items()
