@@ -150,7 +150,9 @@ def table(columns: Sequence[Column], lines: Sequence[Sequence[str]], caption: st
             first = f'<a href="{html.escape(href)}" target="_self">{first}</a>'
         cells = "".join(f"<td{_right(column)}>{html.escape(cell)}</td>" for column, cell in zip(columns[1:], line[1:], strict=True))
         body += f'<tr><th scope="row">{first}</th>{cells}</tr>'
-    return f'<table class="data"><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    name = html.escape(caption)
+    inner = f'<table class="data"><caption>{name}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="wide" role="region" aria-label="{name}" tabindex="0">{inner}</div>'  # scrolls by itself on a phone
 
 
 def legend(slices: Sequence[Slice], caption: str) -> str:

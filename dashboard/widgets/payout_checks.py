@@ -19,6 +19,7 @@ from pipeline.payouts.reconcile import reconcile
 RUNS = 20  # months of weekly runs
 ITEMS = 50
 DAYS = 7
+TITLES = ("Found", "Payout", "Field", "Ours", "Theirs", "Age", "Next step")
 
 
 def show(ctx: PageContext) -> None:
@@ -120,7 +121,7 @@ def _kind(counts: dict[str, int], run_id: UUID) -> str | None:
 
 def _table(items: list[RowMapping]) -> str:
     lines = "".join(_line(item) for item in items)
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("Found", "Payout", "Field", "Ours", "Theirs", "Age", "Next step"))
+    head = "".join(f'<th scope="col">{title}</th>' for title in TITLES)
     return f'<table class="data found"><caption>Findings</caption><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
 
 
@@ -134,11 +135,17 @@ def _line(item: RowMapping) -> str:
         name_html = escape(name)
     theirs = escape(item["provider_payout_id"] or "")
     field = words.FIELDS.get(item["field"], formats.words(item["field"])) if item["field"] else formats.ABSENT
-    return (
-        f'<tr><td>{mark(label, colour)}</td><th scope="row">{name_html}<small>{theirs}</small></th><td>{escape(field)}</td>'
-        f"<td>{escape(words.value(item['field'], item['ours']))}</td><td>{escape(words.value(item['field'], item['theirs']))}</td>"
-        f'<td class="n">{escape(formats.duration(item["age_s"]))}</td><td>{escape(item["next_step"])}</td></tr>'
+    cells = (
+        (0, mark(label, colour)),
+        (1, f"{name_html}<small>{theirs}</small>"),
+        (2, escape(field)),
+        (3, escape(words.value(item["field"], item["ours"]))),
+        (4, escape(words.value(item["field"], item["theirs"]))),
+        (5, escape(formats.duration(item["age_s"]))),
+        (6, escape(item["next_step"])),
     )
+    # a phone shows each line as a card; there the cells carry the titles
+    return "<tr>" + "".join(f'<td data-title="{TITLES[number]}">{cell}</td>' for number, cell in cells) + "</tr>"
 
 
 def _move(offset: int) -> None:
