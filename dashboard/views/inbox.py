@@ -70,7 +70,7 @@ def _row(ctx: PageContext, row: RowMapping, holders: People) -> None:
             "what": f"{escape(kind.name)}<small>{escape(tenant + (place or 'no address'))}</small>",
             "risk": _risk(row),
             "time": _time(ctx, row),
-            "with": escape(_with(ctx, row, holders)),
+            "with": _with(ctx, row, holders),
         },
         f"Open {row['report_number']}, {kind.name}, {_time_words(row)}",
         decision.open_report,
@@ -110,7 +110,7 @@ def _with(ctx: PageContext, row: RowMapping, holders: People) -> str:
     if not _held(ctx, row):
         return "Unclaimed" if row["status"] == "PENDING_VERIFICATION" else formats.ABSENT
     who = "You" if row["claimed_by"] == ctx.caller.account_id else holders.name(row["claimed_by"]) or "Somebody"
-    return f"{who} until {formats.local_clock(row['claimed_until'], ctx.zone)}"
+    return f"{escape(who)}<small>until {formats.local_clock(row['claimed_until'], ctx.zone)}</small>"
 
 
 def _where(ctx: PageContext) -> str:

@@ -91,7 +91,7 @@ def facts(md: MasterData, tenant_id: str, row: RowMapping, people: People) -> li
     told = []
     for key, (name, words) in _FACTS.items():
         value = recorded.get(key)
-        if value is not None and value != "":
+        if value not in {None, "", row["comment"]}:  # remarks may be the comment once more
             said = words(md, tenant_id, value, people)
             if said:
                 told.append((name, said))
