@@ -127,7 +127,7 @@ def copy_reports(
     opened = min(OPEN_MOST, count // 20)
     ended = count - opened
     began = time.monotonic()
-    _partitions(house, now)
+    prepare_months(house, now)
     with psycopg.connect(psycopg_url(house.urls.owner), autocommit=True) as conn:
         conn.execute("SET synchronous_commit = off")
         conn.execute("SET maintenance_work_mem = '512MB'")
@@ -181,7 +181,8 @@ def weighted(templates: Mapping[str, Sequence[UUID]], shares: Mapping[str, int])
     return [ids[i % len(ids)] for state, share in shares.items() if (ids := templates.get(state)) for i in range(share)]
 
 
-def _partitions(house: House, now: datetime) -> None:
+def prepare_months(house: House, now: datetime) -> None:
+    """Partitions for the year behind and the months to come."""
     month = (now - YEAR).date().replace(day=1)
     with house.rt.database.worker() as conn:
         conn.exec_driver_sql("SELECT jobs.ensure_partitions(%s, 16)", (month,))
