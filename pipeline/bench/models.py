@@ -63,12 +63,13 @@ _PATHS: Mapping[str, tuple[str, ...]] = {
 
 
 def _do(floor: Floor, officer: Person, report_id: UUID, action: str, first_number: str) -> None:
-    fields: dict[str, Any] = {
+    known: dict[str, dict[str, Any]] = {
         "REJECT": {"rejection_reason": "DOMESTIC_DOG", "rejection_remarks": "It wears a collar"},
         "MARK_DUPLICATE": {"duplicate_of": first_number},
         "ASSIGN": {"assignee": officer.caller.account_id},
         "MARK_UNABLE_TO_LOCATE": {"unable_reason": "DOG_MOVED"},
-    }.get(action, {})
+    }
+    fields = known.get(action, {})
     if action == "MARK_CAPTURED":
         fields = {"capture_file_id": floor.stock.capture(officer), "resolution_type": "CAPTURED"}
     who = {"ASSIGN": floor.supervisor()}.get(action) or (officer if action in _OFFICERS else floor.verifier())

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from pipeline.bench.figures import as_data, as_text
+from pipeline.bench.figures import Result, as_data, as_text
 from pipeline.bench.house import Program
 from pipeline.bench.lifecycle import Plan, surroundings
 from pipeline.bench.lifecycle import run as run_lifecycle
@@ -22,7 +22,7 @@ EXAMPLES = """examples:
 It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
 DATABASE_URL and DATABASE_OWNER_URL set its database is made on that server.
 """
-FULL = Plan((100_000, 1_000_000), 60, 75)
+FULL = Plan((100_000, 1_000_000), 40, 75)
 QUICK = Plan((10_000,), 10, 15)
 SERVICES = ("sandbox", "worker", "api")
 
@@ -30,7 +30,7 @@ SERVICES = ("sandbox", "worker", "api")
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", default="lifecycle", choices=["lifecycle"], help="what to measure (lifecycle)")
     parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (60); the open one is a quarter longer")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (40); the open one lasts twice as long")
     parser.add_argument("--quick", action="store_true", help="10,000 existing reports, 10 seconds")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the arrivals and the photos (1)")
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     base = QUICK if args.quick else FULL
     seconds = args.seconds or base.seconds
-    plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 1.25 * seconds, args.seed)
+    plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 2 * seconds, args.seed)
     folder = settings.data_dir / f"bench-{os.getpid()}"
     began = time.monotonic()
 
@@ -52,11 +52,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for result in run_lifecycle(settings, programs, folder, plan, say):
         results.append(result)
         if not args.json:
-            print("\n".join(as_text(result)), flush=True)
+            print("\n".join(as_text(result) if isinstance(result, Result) else result.as_text()), flush=True)
     say(f"Done in {time.monotonic() - began:.0f} s")
     if args.json:
-        print(json.dumps({"surroundings": surroundings(), "cores": os.cpu_count(), "scenes": [as_data(r) for r in results]}, indent=2))
-    return 1 if any(result.errors for result in results) else 0
+        scenes = [as_data(result) if isinstance(result, Result) else result.as_data() for result in results]
+        print(json.dumps({"surroundings": surroundings(), "cores": os.cpu_count(), "scenes": scenes}, indent=2))
+    return 1 if any(isinstance(result, Result) and result.errors for result in results) else 0
 
 
 def programs(settings: Settings) -> Mapping[str, Program]:
