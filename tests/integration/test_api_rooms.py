@@ -15,8 +15,10 @@ from starlette.testclient import TestClient
 
 from pipeline.api import shapes
 from pipeline.api.app import build
+from pipeline.api.openapi import TOLD
 from pipeline.clock import SettableClock
 from pipeline.demo.photos import photo
+from pipeline.packets.contracts.common import parse
 from pipeline.payouts.provider import target_of
 from pipeline.runtime import Runtime
 from tests.api import Client, create_body, signed_in
@@ -50,6 +52,9 @@ def who(rt: Runtime) -> People:
 @pytest.fixture(scope="module")
 def as_(rt: Runtime, http: TestClient) -> Any:
     return lambda caller: signed_in(rt, http, caller)
+
+
+EXAMPLES = [(told.request, told.example) for told in TOLD.values() if told.request is not None]
 
 
 def fresh() -> str:
@@ -473,6 +478,10 @@ def test_the_description_names_every_operation_with_its_models_and_an_example(ht
     references = set(json.dumps(described).split('"$ref": "#/components/schemas/')[1:])
     assert {reference.partition('"')[0] for reference in references} <= set(described["components"]["schemas"])
     assert not [path for path, operations in described["paths"].items() for told in operations.values() if "422" in told["responses"]]
+    written = {(path, method) for path, operations in described["paths"].items() for method in operations if method != "get"}
+    assert written <= set(TOLD)
+    for model, example in EXAMPLES:
+        parse(model, example)
 
 
 # Errors
