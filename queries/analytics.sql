@@ -18,13 +18,21 @@ WHERE r.tenant_id = ANY (CAST(:tenants AS text[]))
 
 -- name: page
 -- One page of the reports behind a number, newest first, with how many there are; one row with id NULL when there are none. A
--- tile is this statement with :limit 0, so a number and its list cannot differ.
+-- tile is this statement with :limit 0, so a number and its list cannot differ. Each tenant contributes its own newest reports,
+-- which its index gives in order.
 -- with: matching
-SELECT c.total, m.id, m.report_number, m.service_type, m.status, m.ward, m.district, m.created_at, m.resolved_at, m.sla_due_at
+SELECT c.total, p.id, p.report_number, p.service_type, p.status, p.ward, p.district, p.created_at, p.resolved_at, p.sla_due_at
 FROM (SELECT count(*) AS total FROM matching) c
-LEFT JOIN LATERAL (SELECT * FROM matching ORDER BY created_at DESC, id DESC LIMIT CAST(:limit AS bigint) OFFSET CAST(:offset AS bigint)) m
-    ON true
-ORDER BY m.created_at DESC, m.id DESC
+LEFT JOIN (
+    SELECT m.*
+    FROM unnest(CAST(:tenants AS text[])) AS t (id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM matching WHERE tenant_id = t.id
+        ORDER BY created_at DESC, id DESC LIMIT CAST(:limit AS bigint) + CAST(:offset AS bigint)
+    ) m
+    ORDER BY m.created_at DESC, m.id DESC LIMIT CAST(:limit AS bigint) OFFSET CAST(:offset AS bigint)
+) p ON true
+ORDER BY p.created_at DESC, p.id DESC
 
 -- name: by_status
 -- How many reports stand in each state.

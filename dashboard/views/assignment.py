@@ -4,6 +4,7 @@ Supervisors assign, reassign and take back; admins look. Who reported is not sho
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -86,7 +87,8 @@ def _filters(
     types: Mapping[str, ReportType], wards: Mapping[str, str], found: Sequence[Officer], names: Mapping[UUID, str], view: str
 ) -> dict[str, Any]:
     """The filters, which the address of the page repeats; None where nothing is filtered."""
-    first, second, third, fourth = st.columns(4)
+    with st.container(key="assignment.filters"):
+        first, second, third, fourth = st.columns(4)
     by_type = {kind.name: code for code, kind in types.items()}
     kind = first.selectbox("Type", [EVERY, *by_type], key="assignment.type", bind="query-params")
     by_ward = {name: code for code, name in wards.items()}
@@ -119,7 +121,8 @@ def _work(
     by_deadline = st.session_state.get("assignment.colour") == BY_DEADLINE and view == VERIFIED
     colours = dict(zip(types, TYPE_COLOURS, strict=False))
     ids = [str(row["id"]) for row in rows]
-    picking.follow_map(PAGE, _markers(ctx, rows, types, colours, sla_s, by_deadline, frozenset()))
+    markers = _markers(ctx, rows, types, colours, sla_s, by_deadline)
+    picking.follow_map(PAGE, markers)
     picked = frozenset(picking.chosen(PAGE, ids))
     acts = can_act_on(ctx.caller, "assignment")
     left, right = st.columns([3, 2], gap="medium")
@@ -127,7 +130,7 @@ def _work(
         maps.draw(
             "assignment.map",
             boundaries=md.boundary_geojson(where.root),
-            markers=_markers(ctx, rows, types, colours, sla_s, by_deadline, picked),
+            markers=[replace(one, selected=True) if one.id in picked else one for one in markers],
             selecting="marker or area",
             tiles_url=ctx.runtime.settings.tiles_url,
             height=MAP_HEIGHT_PX,
@@ -152,7 +155,6 @@ def _markers(
     colours: Mapping[str, str],
     sla_s: int | None,
     by_deadline: bool,
-    picked: frozenset[str],
 ) -> list[maps.Marker]:
     markers = []
     for row in rows:
@@ -164,7 +166,6 @@ def _markers(
                 longitude=row["longitude"],
                 label=f"{row['report_number']}: {_type(row, types)}, {words[0].lower()}{words[1:]}",
                 colour=colour if by_deadline else colours.get(row["service_type"], "gray"),
-                selected=str(row["id"]) in picked,
             )
         )
     return markers

@@ -5,6 +5,7 @@ A map never stands alone: the page shows the same items as a list beside it.
 """
 
 import html
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,9 @@ from typing import Any, Literal
 import folium
 import streamlit as st
 import streamlit_folium
+from branca.element import MacroElement
 from folium.plugins import Draw
+from jinja2 import Template
 from shapely.geometry import Point, shape
 from shapely.prepared import prep
 from streamlit.runtime import get_instance
@@ -82,6 +85,37 @@ class OfflineDraw(Draw):
 
     default_js = [("leaflet_draw_js", f"{LEAFLET_PATH}/draw/leaflet.draw.js")]  # noqa: RUF012
     default_css = [("leaflet_draw_css", f"{LEAFLET_PATH}/draw/leaflet.draw.css")]  # noqa: RUF012
+
+
+class Dots(MacroElement):
+    """Markers as one element that the browser draws in a loop: folium's own cost milliseconds each, so that 500 took seconds.
+
+    A dot is at least 16 px across, and its tooltip is the second way to it.
+    """
+
+    _template = Template("""{% macro script(this, kwargs) %}
+        {{ this.rows }}.forEach(([lat, lng, label, fill, chosen, accuracy]) => {
+            if (accuracy) {
+                L.circle([lat, lng], { radius: accuracy, color: "{{ this.accuracy_colour }}", weight: 1, fillOpacity: 0.08,
+                    interactive: false }).addTo({{ this.layer }});
+            }
+            L.circleMarker([lat, lng], { radius: chosen ? 10 : 8, color: chosen ? "#1b2733" : "#ffffff", weight: chosen ? 3 : 1.5,
+                fill: true, fillColor: fill, fillOpacity: 0.95 }).bindTooltip(label, { sticky: false }).addTo({{ this.layer }});
+        });
+    {% endmacro %}""")
+    accuracy_colour = ACCURACY_COLOUR
+
+    def __init__(self, markers: Sequence[Marker]) -> None:
+        super().__init__()
+        self._name = "Dots"
+        self.rows = json.dumps(
+            [[m.latitude, m.longitude, _harmless(m.label), COLOURS[m.colour], m.selected, m.accuracy_m or 0] for m in markers]
+        )
+
+    @property
+    def layer(self) -> str:
+        """The layer's variable in the script; known only when it is written."""
+        return str(self._parent.get_name())
 
 
 def register() -> None:
@@ -160,8 +194,7 @@ def ground(
 def marker_layer(markers: Sequence[Marker]) -> folium.FeatureGroup:
     """All markers as one layer, the selected ones on top."""
     layer = folium.FeatureGroup(name="markers", control=False)
-    for marker in sorted(markers, key=lambda one: one.selected):
-        _add_marker(layer, marker)
+    layer.add_child(Dots(sorted(markers, key=lambda one: one.selected)))
     return layer
 
 
@@ -206,22 +239,6 @@ def _add_wards(built: folium.Map, boundaries: Mapping[str, Any]) -> None:
             style_function=lambda _feature: {"color": OUTLINE_COLOUR, "weight": 2.5, "fill": False, "interactive": False},
             control=False,
         ).add_to(built)
-
-
-def _add_marker(layer: folium.FeatureGroup, marker: Marker) -> None:
-    place = (marker.latitude, marker.longitude)
-    if marker.accuracy_m:
-        folium.Circle(place, radius=marker.accuracy_m, color=ACCURACY_COLOUR, weight=1, fill_opacity=0.08, interactive=False).add_to(layer)
-    folium.CircleMarker(
-        place,
-        radius=10 if marker.selected else 8,  # at least 16 px across, with its tooltip as the second way to it
-        color="#1b2733" if marker.selected else "#ffffff",
-        weight=3 if marker.selected else 1.5,
-        fill=True,
-        fill_color=COLOURS[marker.colour],
-        fill_opacity=0.95,
-        tooltip=folium.Tooltip(_harmless(marker.label), sticky=False),
-    ).add_to(layer)
 
 
 def _harmless(label: str) -> str:

@@ -35,6 +35,7 @@ def area(ctx: PageContext, page: str) -> Area:
 
 
 def place(row: RowMapping) -> str:
-    """Address and landmark, else the locality, in one line."""
-    parts = [part for part in (row["address"], row["landmark"]) if part]
-    return ", ".join(parts) or row["locality"] or formats.ABSENT
+    """Address and landmark, else the locality, in one line; a landmark that the address names is not said twice."""
+    address, landmark = row["address"] or "", row["landmark"] or ""
+    parts = [address, "" if landmark.casefold() in address.casefold() else landmark]
+    return ", ".join(part for part in parts if part) or row["locality"] or formats.ABSENT
