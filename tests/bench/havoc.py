@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -227,7 +227,8 @@ def _killing(house: House, drive: Drive, kills: int, random: Random) -> Iterator
                     killed[victim] += 1
             for name in SERVICES:
                 if not house.alive(name):
-                    house.start(name)
+                    with suppress(AppError):  # the database is away, and its address is needed: the next look tries again
+                        house.start(name)
             time.sleep(LOOK_S / 2)
 
     thread = threading.Thread(target=harm, name="havoc")
