@@ -22,6 +22,7 @@ from pipeline.reports.update import Update
 
 SETTLE_S = 120.0  # for what a scene leaves in the queues; more means that something is stuck
 LOOK_S = 0.2
+OTHERS_SHARE = 0.03  # of the processors; a quiet machine's own housekeeping is below
 
 _IN_STATE = text("""
     SELECT id, report_number FROM sdcrs.report
@@ -66,6 +67,24 @@ class Tally:
         every = [seconds for times in self.took.values() for seconds in times]
         found = {kind: spread(times, self.refused[kind]) for kind, times in self.took.items()}
         return found | {"every answer": spread(every, sum(self.refused.values()))}
+
+
+@dataclass
+class Used:
+    """Processor time: seconds by process of ours, and which share of all processors other programs took meanwhile."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    by_others: float = 0.0
+
+    def per_lifecycle(self, lifecycles: int) -> dict[str, float]:
+        """Milliseconds for each lifecycle, the largest first."""
+        return {name: seconds * MS / max(lifecycles, 1) for name, seconds in sorted(self.seconds.items(), key=lambda item: -item[1])}
+
+    def note(self) -> list[str]:
+        """What a reader must know of a machine that was not ours alone."""
+        if self.by_others < OTHERS_SHARE:
+            return []
+        return [f"other programs took {self.by_others:.0%} of the processors meanwhile: the figures are lower than this machine's own"]
 
 
 class Floor:
@@ -121,12 +140,14 @@ class Floor:
             time.sleep(LOOK_S)
 
     @contextmanager
-    def processor(self) -> Iterator[dict[str, float]]:
-        """Seconds of processor time used during the block, by process; filled in when it ends."""
-        used: dict[str, float] = {}
-        before = self._cpu_s()
+    def processor(self) -> Iterator["Used"]:
+        """What was used of the processors during the block, by process; filled in when it ends."""
+        used = Used()
+        before, busy, began = self._cpu_s(), _busy_s(), time.monotonic()
         yield used
-        used.update({name: seconds - before.get(name, 0.0) for name, seconds in self._cpu_s().items()})
+        used.seconds = {name: seconds - before.get(name, 0.0) for name, seconds in self._cpu_s().items()}
+        possible = (time.monotonic() - began) * (psutil.cpu_count() or 1)
+        used.by_others = max(_busy_s() - busy - sum(used.seconds.values()), 0.0) / possible
 
     def _cpu_s(self) -> dict[str, float]:
         clients = 0.0
@@ -138,6 +159,7 @@ class Floor:
         return {**self.house.cpu_s(), "clients": clients + own}
 
 
-def per_lifecycle(used: dict[str, float], lifecycles: int) -> dict[str, float]:
-    """Milliseconds of processor time for each lifecycle, the largest first."""
-    return {name: seconds * MS / max(lifecycles, 1) for name, seconds in sorted(used.items(), key=lambda item: -item[1])}
+def _busy_s() -> float:
+    """Seconds for which the machine's processors have worked since its start."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + getattr(times, "irq", 0.0) + getattr(times, "softirq", 0.0))

@@ -10,7 +10,7 @@ from uuid import UUID
 from pipeline.bench import calls
 from pipeline.bench.clients import Errand
 from pipeline.bench.figures import Result
-from pipeline.bench.floor import Floor, Tally, per_lifecycle
+from pipeline.bench.floor import Floor, Tally
 from pipeline.bench.journeys import WATCH_EVERY_S, Journeys
 from pipeline.bench.people import TENANT
 from pipeline.bench.waits import waits
@@ -65,10 +65,10 @@ def incumbent(floor: Floor, seconds: float, existing: int, published: float | No
         seconds=tally.closes - tally.opens,
         lifecycles=tally.lifecycles,
         answers=tally.spreads(),
-        cpu_ms=per_lifecycle(used, tally.finished),
+        cpu_ms=used.per_lifecycle(tally.finished),
         published=published,
         errors=tally.errors,
-        notes=notes,
+        notes=notes + used.note(),
     )
 
 
@@ -168,8 +168,8 @@ def _play(journeys: Journeys, seconds: float, more: Callable[[float], None], war
         seconds=seconds,
         lifecycles=tally.lifecycles,
         answers=tally.spreads(),
-        cpu_ms=per_lifecycle(used, tally.finished),
+        cpu_ms=used.per_lifecycle(tally.finished),
         waits=waits(floor.rt, TENANT, since, since + timedelta(seconds=seconds)),
         errors=tally.errors,
-        notes=[f"{lost} reports were not paid in the end"] if lost else [],
+        notes=([f"{lost} reports were not paid in the end"] if lost else []) + used.note(),
     )
