@@ -59,9 +59,7 @@ def people(rt: Runtime) -> People:
     )
 
 
-def account(
-    rt: Runtime, username: str, role: str, tenant_id: str = VILLE, wards: Sequence[str] = (), vpa: str | None = None
-) -> Caller:
+def account(rt: Runtime, username: str, role: str, tenant_id: str = VILLE, wards: Sequence[str] = (), vpa: str | None = None) -> Caller:
     """An account with a password, a name, a phone and a VPA, and the caller that it would be when signed in."""
     if not _hash:
         _hash.append(hash_password(PASSWORD))
