@@ -6,7 +6,7 @@ The bytes are measured and stored with no transaction open; the rows follow in o
 import json
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -208,7 +208,7 @@ def _headers(files: Iterable[StoredFile], sent_by: str | None) -> Iterable[Packe
 
 def _row(file: StoredFile) -> dict[str, Any]:
     facts = file.measured
-    return asdict(facts) | {
+    return vars(facts) | {
         "id": str(file.id),
         "tenant_id": file.tenant_id,
         "owner_id": str(file.owner_id),
