@@ -96,7 +96,7 @@ def by_place(ctx: PageContext, question: Asked, chart: Chart) -> None:
     if not rows:
         parts.nothing()
         return
-    names = [known.get(row["key"]) or row["name"] or "No ward" for row in rows]
+    names = [known.get(row["key"]) or row["name"] or "Outside the area" for row in rows]
     resolved = [int(row["resolved"]) for row in rows]
     rest = [int(row["reports"]) - int(row["resolved"]) for row in rows]
     figure = figures.bars(
@@ -165,7 +165,7 @@ def paid_by_district(ctx: PageContext, question: Asked, chart: Chart) -> None:
     if not rows:
         parts.nothing()
         return
-    names = [row["name"] or "No district" for row in rows]
+    names = [row["name"] or "Outside the area" for row in rows]
     figure = figures.bars(
         names, [("rupees", figures.GREEN, [row["paise"] / 100 for row in rows])], [formats.inr_short(row["paise"]) for row in rows]
     )

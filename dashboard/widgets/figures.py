@@ -98,6 +98,7 @@ def curve(
         mode="lines+markers" if len(labels) <= 62 else "lines",  # two months of points can still be told apart
         line={"color": BLUE, "width": 2.5},
         marker={"size": 5},
+        cliponaxis=False,  # a day without reports lies on the axis and is drawn whole
         hovertemplate="%{y}<extra></extra>",
     )
     top = max([*values, *(before or []), 1])

@@ -106,7 +106,8 @@ def _settle(ctx: PageContext, subject: Subject, row: RowMapping) -> None:
             + ("A second admin approves it before the report is resolved." if second else "The report is resolved at once.")
         )
         st.text_input("Reference of the payment", key=key(subject, "reference"), max_chars=REFERENCE_MAX)
-        st.selectbox(
+        how, much = st.columns(2)
+        how.selectbox(
             "How it was paid",
             METHODS,
             index=METHODS.index("BANK_TRANSFER"),
@@ -114,7 +115,7 @@ def _settle(ctx: PageContext, subject: Subject, row: RowMapping) -> None:
             key=key(subject, "method"),
         )
         rupees = row["amount_paise"] // 100
-        st.number_input("Amount in rupees", min_value=1, max_value=rupees, value=rupees, step=1, key=key(subject, "amount"))
+        much.number_input("Amount in rupees", min_value=1, max_value=rupees, value=rupees, step=1, key=key(subject, "amount"))
         st.text_area("Comment", key=key(subject, "comment"), max_chars=COMMENT_MAX, height=80)
         _button(
             "Ask for approval" if second else "Settle by hand", key(subject, "settle"), partial(acts.settle, subject=subject), primary=True
