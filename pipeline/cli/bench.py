@@ -3,9 +3,13 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
 
 from pipeline.bench.figures import Result, as_data, as_text
 from pipeline.bench.house import Program
@@ -48,8 +52,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     if not args.json:
         print(surroundings())
+    signal.signal(signal.SIGTERM, _interrupt)  # ends like Ctrl-C: everything is taken away again
     results = []
-    for result in run_lifecycle(settings, programs, folder, plan, say):
+    for result in run_lifecycle(settings, tended, folder, plan, say):
         results.append(result)
         if not args.json:
             print("\n".join(as_text(result) if isinstance(result, Result) else result.as_text()), flush=True)
@@ -68,6 +73,17 @@ def programs(settings: Settings) -> Mapping[str, Program]:
         for name, part in table.items()
         if name in SERVICES
     }
+
+
+def tended(settings: Settings) -> Mapping[str, Program]:
+    """The same, ended by the system when this process dies, however it dies; they must be started by its main thread."""
+    launcher = Path(__file__).with_name("child.py")
+    before = (sys.executable, "-I", "-S", str(launcher), str(os.getpid()))
+    return {name: replace(program, command=(*before, *program.command)) for name, program in programs(settings).items()}
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _sizes(value: str) -> tuple[int, ...]:
