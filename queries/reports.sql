@@ -1,60 +1,64 @@
--- name: page
--- The ids of one page of the reports that match, in the order asked for; one row with id NULL when there is none.
--- `total` says how many match, counted up to :count_limit, so that a million costs no more than ten thousand.
--- The predicate of all report lists stands once, in `matching`. A filter that is NULL filters nothing. Each tenant
--- contributes its own first :window rows by time of creation, which its index gives in order; sorts by anything but
--- createdTime order those.
-WITH matching AS NOT MATERIALIZED (
-    SELECT r.id, r.tenant_id, r.created_at, r.modified_at, r.report_number, r.status, r.service_type
-    FROM sdcrs.report r
-    WHERE (CAST(:ids AS uuid[]) IS NULL OR r.id = ANY (CAST(:ids AS uuid[])))
-      AND (CAST(:report_number AS text) IS NULL OR r.report_number = CAST(:report_number AS text))
-      AND (CAST(:tracking_id AS text) IS NULL OR r.tracking_id = CAST(:tracking_id AS text))
-      AND (CAST(:status AS text) IS NULL OR r.status = CAST(:status AS text))
-      AND (CAST(:statuses AS text[]) IS NULL OR r.status = ANY (CAST(:statuses AS text[])))
-      AND (CAST(:service_type AS text) IS NULL OR r.service_type = CAST(:service_type AS text))
-      AND (CAST(:reporter_id AS uuid) IS NULL OR r.reporter_id = CAST(:reporter_id AS uuid))
-      AND (CAST(:officer_id AS uuid) IS NULL OR r.assigned_officer_id = CAST(:officer_id AS uuid))
-      AND (CAST(:locality_code AS text) IS NULL OR r.locality_code = CAST(:locality_code AS text))
-      AND (CAST(:ward_code AS text) IS NULL OR r.ward_code = CAST(:ward_code AS text))
-      AND (CAST(:created_from AS timestamptz) IS NULL OR r.created_at >= CAST(:created_from AS timestamptz))
-      AND (CAST(:created_to AS timestamptz) IS NULL OR r.created_at <= CAST(:created_to AS timestamptz))
-      AND (CAST(:sees_all AS boolean) OR r.reporter_id = CAST(:own_reporter AS uuid) OR r.assigned_officer_id = CAST(:own_officer AS uuid))
-),
-newest AS (
-    SELECT m.*
-    FROM unnest(CAST(:tenants AS text[])) AS t (id)
-    CROSS JOIN LATERAL (
-        SELECT * FROM matching WHERE tenant_id = t.id
-        ORDER BY CASE WHEN CAST(:oldest_first AS boolean) THEN created_at END, CASE WHEN CAST(:oldest_first AS boolean) THEN id END,
-                 CASE WHEN NOT CAST(:oldest_first AS boolean) THEN created_at END DESC,
-                 CASE WHEN NOT CAST(:oldest_first AS boolean) THEN id END DESC
-        LIMIT CAST(:window AS bigint)
-    ) m
-),
-ordered AS (
-    SELECT id, row_number() OVER (ORDER BY
-        CASE WHEN :sort = 'lastModifiedTime' AND :ascending THEN modified_at END,
-        CASE WHEN :sort = 'lastModifiedTime' AND NOT :ascending THEN modified_at END DESC,
-        CASE WHEN :sort IN ('reportNumber', 'status', 'serviceType') AND :ascending
-             THEN CASE :sort WHEN 'reportNumber' THEN report_number WHEN 'status' THEN status ELSE service_type END END,
-        CASE WHEN :sort IN ('reportNumber', 'status', 'serviceType') AND NOT :ascending
-             THEN CASE :sort WHEN 'reportNumber' THEN report_number WHEN 'status' THEN status ELSE service_type END END DESC,
-        CASE WHEN :ascending THEN created_at END, CASE WHEN :ascending THEN id END,
-        created_at DESC, id DESC) AS position
-    FROM newest
-),
-page AS MATERIALIZED (
-    SELECT id, position FROM ordered
-    WHERE position > CAST(:offset AS bigint) AND position <= CAST(:offset AS bigint) + CAST(:limit AS bigint)
-),
-counted AS (
-    SELECT CASE WHEN (SELECT count(*) FROM page) < CAST(:limit AS bigint) AND ((SELECT count(*) FROM page) > 0 OR CAST(:offset AS bigint) = 0)
-                THEN CAST(:offset AS bigint) + (SELECT count(*) FROM page)
-                ELSE (SELECT count(*) FROM (SELECT 1 FROM matching WHERE tenant_id = ANY (CAST(:tenants AS text[])) LIMIT CAST(:count_limit AS bigint)) capped)
-           END AS total
-)
-SELECT c.total, p.id FROM counted c LEFT JOIN page p ON true ORDER BY p.position
+-- name: matching
+-- The predicate of all report lists: a filter that is NULL filters nothing. Lists name their tenants besides.
+SELECT r.id, r.tenant_id, r.created_at, r.modified_at, r.report_number, r.status, r.service_type
+FROM sdcrs.report r
+WHERE (CAST(:ids AS uuid[]) IS NULL OR r.id = ANY (CAST(:ids AS uuid[])))
+  AND (CAST(:report_number AS text) IS NULL OR r.report_number = CAST(:report_number AS text))
+  AND (CAST(:tracking_id AS text) IS NULL OR r.tracking_id = CAST(:tracking_id AS text))
+  AND (CAST(:status AS text) IS NULL OR r.status = CAST(:status AS text))
+  AND (CAST(:statuses AS text[]) IS NULL OR r.status = ANY (CAST(:statuses AS text[])))
+  AND (CAST(:service_type AS text) IS NULL OR r.service_type = CAST(:service_type AS text))
+  AND (CAST(:reporter_id AS uuid) IS NULL OR r.reporter_id = CAST(:reporter_id AS uuid))
+  AND (CAST(:officer_id AS uuid) IS NULL OR r.assigned_officer_id = CAST(:officer_id AS uuid))
+  AND (CAST(:locality_code AS text) IS NULL OR r.locality_code = CAST(:locality_code AS text))
+  AND (CAST(:ward_code AS text) IS NULL OR r.ward_code = CAST(:ward_code AS text))
+  AND (CAST(:created_from AS timestamptz) IS NULL OR r.created_at >= CAST(:created_from AS timestamptz))
+  AND (CAST(:created_to AS timestamptz) IS NULL OR r.created_at <= CAST(:created_to AS timestamptz))
+  AND (CAST(:sees_all AS boolean) OR r.reporter_id = CAST(:own_reporter AS uuid) OR r.assigned_officer_id = CAST(:own_officer AS uuid))
+
+-- name: newest_first
+-- with: matching
+-- The ids of one page, newest first. Each tenant gives its own first rows, which its index has in order.
+SELECT m.id
+FROM unnest(CAST(:tenants AS text[])) AS t (id)
+CROSS JOIN LATERAL (
+    SELECT id, created_at FROM matching WHERE tenant_id = t.id
+    ORDER BY created_at DESC, id DESC LIMIT CAST(:offset AS bigint) + CAST(:limit AS bigint)
+) m
+ORDER BY m.created_at DESC, m.id DESC OFFSET CAST(:offset AS bigint) LIMIT CAST(:limit AS bigint)
+
+-- name: oldest_first
+-- with: matching
+-- The ids of one page, oldest first; as newest_first.
+SELECT m.id
+FROM unnest(CAST(:tenants AS text[])) AS t (id)
+CROSS JOIN LATERAL (
+    SELECT id, created_at FROM matching WHERE tenant_id = t.id
+    ORDER BY created_at, id LIMIT CAST(:offset AS bigint) + CAST(:limit AS bigint)
+) m
+ORDER BY m.created_at, m.id OFFSET CAST(:offset AS bigint) LIMIT CAST(:limit AS bigint)
+
+-- name: sorted
+-- with: matching
+-- The ids of one page by another column, of the newest :window matching reports of each tenant; no index serves these sorts.
+SELECT m.id
+FROM unnest(CAST(:tenants AS text[])) AS t (id)
+CROSS JOIN LATERAL (SELECT * FROM matching WHERE tenant_id = t.id ORDER BY created_at DESC, id DESC LIMIT CAST(:window AS bigint)) m
+ORDER BY
+    CASE WHEN :sort = 'lastModifiedTime' AND :ascending THEN m.modified_at END,
+    CASE WHEN :sort = 'lastModifiedTime' AND NOT :ascending THEN m.modified_at END DESC,
+    CASE WHEN :ascending THEN CASE :sort WHEN 'reportNumber' THEN m.report_number WHEN 'status' THEN m.status
+                                         WHEN 'serviceType' THEN m.service_type END END,
+    CASE WHEN NOT :ascending THEN CASE :sort WHEN 'reportNumber' THEN m.report_number WHEN 'status' THEN m.status
+                                             WHEN 'serviceType' THEN m.service_type END END DESC,
+    m.created_at DESC, m.id DESC
+OFFSET CAST(:offset AS bigint) LIMIT CAST(:limit AS bigint)
+
+-- name: total
+-- with: matching
+-- How many reports match, counted up to :count_limit, so that a million costs no more than ten thousand.
+SELECT count(*) AS total
+FROM (SELECT 1 FROM matching WHERE tenant_id = ANY (CAST(:tenants AS text[])) LIMIT CAST(:count_limit AS bigint)) capped
 
 -- name: by_ids
 -- What answers tell of those of some reports that the caller may read, in no order. What the caller may not know of a

@@ -106,7 +106,7 @@ def count_reports(call: Call) -> Response:
     if wanted is None:
         return ok(call, {"TotalCount": 0})
     with call.rt.database.begin(caller.scope) as conn:
-        _, total = report_read.find(conn, caller, wanted)
+        total = report_read.count(conn, caller, wanted)
     return ok(call, {"TotalCount": total})
 
 
