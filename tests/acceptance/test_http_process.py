@@ -101,8 +101,9 @@ def test_sixteen_clients_at_once_are_all_answered_and_share_no_report_number(ser
     def run(index: int) -> list[str]:
         with httpx.Client(base_url=served.url, timeout=30) as http:
             form = {"grant_type": "password", "username": teachers[index].username, "password": PASSWORD, "tenantId": VILLE}
-            token = http.post("/user/oauth/token", data=form).json()["access_token"]
-            http.headers["Authorization"] = f"Bearer {token}"
+            signed_in = http.post("/user/oauth/token", data=form)
+            assert signed_in.status_code == 200, signed_in.text
+            http.headers["Authorization"] = f"Bearer {signed_in.json()['access_token']}"
             made = http.post("/sdcrs-services/v1/report/_create", json=bodies[index])
             assert made.status_code == 201, made.text
             number = str(made.json()["DogReports"][0]["reportNumber"])
