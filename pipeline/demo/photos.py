@@ -24,6 +24,7 @@ WIDTH, HEIGHT = 320, 240
 QUALITY = 80  # about 12 KB: like a phone's, no ringing that the hash could see
 SHADE = 6.5  # grey levels of each of the 63 waves of light and shade: above what the drawing adds, below what hides it
 SHADE_ZERO = 128
+COARSE = 8  # the fastest wave still has eleven points: drawn small and enlarged, it is the same for a quarter of the work
 WAVES = 8  # the hash looks at the 8 by 8 slowest waves
 NIGHT_LIGHT = 0.35  # what is left of the light between dusk and dawn
 DUSK, DAWN = 19, 5  # local hours
@@ -121,8 +122,9 @@ def _shade(random: Random) -> Image.Image:
     strength[:, 0] /= 2
     waves = np.array([0.0, *signs], dtype=np.float32).reshape(WAVES, WAVES) * strength
     # not `@`: for matrices this small the threads of a linear algebra library cost ten times the work
-    shade = np.einsum("yk,xk->yx", np.einsum("yl,lk->yk", _waves(HEIGHT), waves), _waves(WIDTH))
-    return Image.fromarray((shade + SHADE_ZERO).clip(0, 255).astype(np.uint8))
+    shade = np.einsum("yk,xk->yx", np.einsum("yl,lk->yk", _waves(HEIGHT // COARSE), waves), _waves(WIDTH // COARSE))
+    small = Image.fromarray((shade + SHADE_ZERO).clip(0, 255).astype(np.uint8))
+    return small.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
 
 
 @cache
