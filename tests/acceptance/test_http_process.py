@@ -64,14 +64,18 @@ def served(urls: Urls, settings: Settings, live: Runtime, tmp_path_factory: pyte
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [sys.executable, "-m", "uvicorn", "pipeline.api.app:create_app", "--factory", "--port", str(port), "--no-access-log"]
+    command += ["--timeout-graceful-shutdown", "5"]
     environment = {**os.environ, "DATABASE_URL": psycopg_url(urls.app), "DATA_DIR": str(settings.data_dir), "APP_ENV": "demo"}
     log = tmp_path_factory.mktemp("api") / "log"
     with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as process:
         one = Served(process, port)
         _wait(one, log)
-        yield one
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(15) in (0, -signal.SIGTERM)
+        try:
+            yield one
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) in (0, -signal.SIGTERM)
+        finally:
+            process.kill()
     assert "Traceback" not in log.read_text()
 
 
