@@ -7,15 +7,16 @@ once and serves list, count and chart alike.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas
-from psycopg.rows import dict_row
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
-from pipeline.database.engine import Driver, driver_sql
+from pipeline.database.engine import at_once
+from pipeline.database.engine import dicts as driver_dicts
 
 FOLDER = Path(__file__).parent
 MAX_ROWS = 10_000  # no screen shows more; a statement that can return more needs a limit of its own
@@ -68,11 +69,19 @@ def dicts(conn: Connection, name: str, **params: Any) -> list[dict[str, Any]]:
 
     Errors are the driver's own (psycopg.Error). Raises ValueError past MAX_ROWS.
     """
-    driver: Driver = conn.connection.driver_connection  # type: ignore[assignment]
-    result = driver.cursor(row_factory=dict_row).execute(driver_sql(statement(name)), params).fetchmany(MAX_ROWS + 1)
-    if len(result) > MAX_ROWS:
+    return _bounded(name, driver_dicts(conn, statement(name), params, MAX_ROWS + 1))
+
+
+def dicts_at_once(conn: Connection, *asked: tuple[str, Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The rows of several statements, given as name and parameters, sent in one go. Raises ValueError past MAX_ROWS."""
+    found = at_once(conn, *((statement(name), params) for name, params in asked))
+    return [_bounded(name, rows) for (name, _), rows in zip(asked, found, strict=True)]
+
+
+def _bounded(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(found) > MAX_ROWS:
         raise ValueError(f"{name} returned more than {MAX_ROWS} rows")
-    return result
+    return found
 
 
 def one(conn: Connection, name: str, **params: Any) -> RowMapping | None:

@@ -119,18 +119,19 @@ def answers(
     if not ids:
         return []
     sight = policy.sight(caller)
-    rows = queries.dicts(
+    visible = {
+        "ids": list(ids),
+        "sees_all": sight.all,
+        "own_reporter": caller.account_id if caller.has("TEACHER") else None,
+        "own_officer": sight.officer_id,
+    }
+    rows, photos = queries.dicts_at_once(
         conn,
-        "reports.by_ids",
-        ids=list(ids),
-        sees_all=sight.all,
-        own_reporter=caller.account_id if caller.has("TEACHER") else None,
-        own_officer=sight.officer_id,
-        sees_reporters=policy.sees_reporters(caller),
-        now=call.now,
+        ("reports.by_ids", {**visible, "sees_reporters": policy.sees_reporters(caller), "now": call.now}),
+        ("reports.evidence", {**visible, "with_selfies": view_of(caller.roles, owner=False) is View.REVIEW}),
     )
     views = {row["id"]: view_of(caller.roles, owner=bool(row["own"])) for row in rows}
-    read = _beside(conn, call, caller, rows, views)
+    read = _beside(conn, call, caller, rows, photos, views)
     shown = {row["id"]: dog_report_answer(_facts(call, row, read, views[row["id"]], (sent_vpas or {}).get(row["id"]))) for row in rows}
     return [shown[report_id] for report_id in ids if report_id in shown]
 
@@ -154,11 +155,9 @@ def _facts(call: Call, row: Row, read: _Read, view: View, sent_vpa: str | None) 
     )
 
 
-def _beside(conn: Connection, call: Call, caller: Caller, rows: Sequence[Row], views: Mapping[UUID, View]) -> _Read:
+def _beside(conn: Connection, call: Call, caller: Caller, rows: Sequence[Row], photos: Sequence[Row], views: Mapping[UUID, View]) -> _Read:
     read = _Read()
-    for photo in queries.dicts(
-        conn, "reports.evidence", report_ids=list(views), with_selfies=any(view is not View.FIELD for view in views.values())
-    ):
+    for photo in photos:
         photo["url"] = call.public_url + call.rt.files.sign(photo["file_id"], "photo", call.now)
         read.evidence.setdefault(photo["report_id"], []).append(photo)
     paid = [row["id"] for row in rows if row["payout_status"] is not None and views[row["id"]] is not View.FIELD]

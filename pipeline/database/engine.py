@@ -10,11 +10,10 @@ from functools import cache
 from typing import Any, LiteralString, TypeVar, cast
 
 import psycopg
-import sqlalchemy
 from psycopg.rows import dict_row
 from sqlalchemy import Connection, TextClause, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pipeline.errors import AppError
@@ -33,13 +32,16 @@ SESSION_OPTIONS = " ".join(
     )
 )
 
-_ENTER: LiteralString = "SELECT set_config('role', %s, true), set_config('app.scope', %s, true)"
-_ENTER_PUBLIC: LiteralString = "SELECT set_config('role', %s, true), set_config('app.tracking', %s, true)"
+# Connections stand in the driver's autocommit, so that BEGIN goes with who we are in one message and not in one of its own
+_ENTER: LiteralString = "BEGIN; SELECT set_config('role', %s, true), set_config('app.scope', %s, true)"
+_ENTER_PUBLIC: LiteralString = "BEGIN; SELECT set_config('role', %s, true), set_config('app.tracking', %s, true)"
+_ENTER_ONE: LiteralString = "SELECT set_config('role', %(role)s, true), set_config('app.scope', '', true); "
 _STATEMENT_TIMEOUT = text("SELECT set_config('statement_timeout', :ms, true)")
 
 _DIALECT = PGDialect_psycopg()
 
 Driver = psycopg.Connection[Any]
+Command = tuple[TextClause, Mapping[str, Any]]  # a statement with its parameters
 Found = TypeVar("Found")
 
 
@@ -68,6 +70,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
+            isolation_level="AUTOCOMMIT",  # of the driver: see _ENTER
             hide_parameters=True,  # errors are logged and stored, and parameters may be persons' values
             connect_args={
                 "options": SESSION_OPTIONS,
@@ -103,14 +106,17 @@ class Database:
             yield conn
 
     def worker_row(self, statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The first row of one statement as role `worker`: for what is asked at every request. Commits."""
-        sql = driver_sql(statement)
+        """The first row of one statement as role `worker`: for what is asked at every request. Commits.
+
+        Both go in one message, which Postgres runs as one transaction.
+        """
+        query = _ENTER_ONE + driver_sql(statement)
+        values = {"role": f"{self.role_prefix}_worker", **params}
 
         def ask(driver: Driver) -> dict[str, Any] | None:
-            driver.execute(_ENTER, (f"{self.role_prefix}_worker", ""))
-            row = driver.cursor(row_factory=dict_row).execute(sql, params).fetchone()
-            driver.commit()
-            return row
+            cursor = psycopg.ClientCursor(driver, row_factory=dict_row).execute(query, values)
+            cursor.nextset()
+            return cursor.fetchone()
 
         conn, row = self._first_contact(ask)
         conn.close()
@@ -118,7 +124,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, enter: LiteralString, *params: str) -> Iterator[Connection]:
-        conn, _ = self._first_contact(lambda driver: driver.execute(enter, params))
+        conn, _ = self._first_contact(lambda driver: psycopg.ClientCursor(driver).execute(enter, params))
         with conn, conn.begin():
             yield conn
 
@@ -150,6 +156,15 @@ class Database:
         raise AppError("SDCRS_DATABASE_DOWN")
 
 
+def dicts(conn: Connection, statement: TextClause, params: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
+    """At most `limit` rows as dicts straight from the driver, in the same transaction: for what is asked many times a second.
+
+    Errors are the driver's own (psycopg.Error). The statement must live as long as the process: see `driver_sql`.
+    """
+    driver = cast(Driver, conn.connection.driver_connection)
+    return driver.cursor(row_factory=dict_row).execute(driver_sql(statement), params).fetchmany(limit)
+
+
 @cache
 def driver_sql(statement: TextClause) -> str:
     """A statement as the driver itself takes it, with %(name)s for :name. Kept: only for statements that live as long as we do.
@@ -159,7 +174,22 @@ def driver_sql(statement: TextClause) -> str:
     return str(statement.compile(dialect=_DIALECT))
 
 
-def constraint_of(error: sqlalchemy.exc.IntegrityError) -> str | None:
+def at_once(conn: Connection, *commands: Command) -> list[list[dict[str, Any]]]:
+    """The rows of several statements sent in one go, in their order: for those that need nothing of each other's answers.
+
+    They run one after the other in the caller's transaction; the error of the first that fails is raised, as SQLAlchemy's.
+    Statements must live as long as the process: see `driver_sql`.
+    """
+    driver = cast(Driver, conn.connection.driver_connection)
+    try:
+        with driver.pipeline():
+            cursors = [driver.cursor(row_factory=dict_row).execute(driver_sql(statement), params) for statement, params in commands]
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+    except psycopg.Error as error:
+        raise DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=_DIALECT) from error
+
+
+def constraint_of(error: IntegrityError) -> str | None:
     """The name of the violated constraint, so that rooms translate it into their own error."""
     original = error.orig
     return original.diag.constraint_name if isinstance(original, psycopg.Error) else None

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from pipeline.database.engine import Command
 from pipeline.ids import uuid7
 from pipeline.packets.catalogue import Packet
 
@@ -80,8 +81,12 @@ def header_of(
 
 def write_packets(conn: Connection, headers: Sequence[PacketHeader]) -> None:
     """Append headers in one statement. Does not commit."""
-    if not headers:
-        return
+    if headers:
+        conn.execute(*packets_written(headers))
+
+
+def packets_written(headers: Sequence[PacketHeader]) -> Command:
+    """The statement that appends headers, for a room that sends it along with others of its own."""
     rows = [
         {
             "id": str(uuid7(h.occurred_at)),
@@ -102,4 +107,4 @@ def write_packets(conn: Connection, headers: Sequence[PacketHeader]) -> None:
         }
         for h in headers
     ]
-    conn.execute(_INSERT, {"rows": json.dumps(rows)})
+    return _INSERT, {"rows": json.dumps(rows)}

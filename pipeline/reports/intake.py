@@ -17,17 +17,18 @@ from sqlalchemy.exc import IntegrityError
 
 from pipeline.access.caller import Caller
 from pipeline.clock import local_day
+from pipeline.database.engine import at_once
 from pipeline.errors import AppError
 from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
 from pipeline.packets.catalogue import get as packet_of
-from pipeline.packets.log import PacketHeader, header_of, write_packets
+from pipeline.packets.log import PacketHeader, header_of, packets_written
 from pipeline.reports.evidence import INSERT as INSERT_EVIDENCE
 from pipeline.reports.evidence import EvidenceClaim, evidence_row, load_files
 from pipeline.reports.numbering import Numbering, ReportName
 from pipeline.reports.requests import RequestKey, begin_request
-from pipeline.reports.standing import check_may_report, is_daily_limit, limit_error, take_daily
-from pipeline.reports.workflow import packet_headers, write_history
+from pipeline.reports.standing import check_may_report, daily_taken, is_daily_limit, limit_error
+from pipeline.reports.workflow import history_written, packet_headers
 from pipeline.runtime import Runtime
 
 REQUIRED_EVIDENCE = ("DOG_PHOTO", "REPORTER_SELFIE")
@@ -171,7 +172,10 @@ class Intake:
 def insert_reports(
     conn: Connection, md: MasterData, submissions: Sequence[Submission], names: Sequence[ReportName], ids: Sequence[UUID]
 ) -> None:
-    """Write reports, evidence, counts, history and packets in one statement each. Does not commit."""
+    """Write reports, evidence, counts, history and packets in one statement each. Does not commit.
+
+    Raises IntegrityError of `daily_limit_holds` when a teacher would pass the daily limit.
+    """
     files = load_files(conn, [claim.file_id for s in submissions for claim in s.evidence])
     reports, evidence, history, packets = [], [], [], []
     daily: Counter[tuple[UUID, date, str]] = Counter()
@@ -184,13 +188,16 @@ def insert_reports(
         history_id = uuid7(s.at)
         history.append(_history_row(md, s, report_id, history_id))
         packets += _packets(s, report_id, history_id)
-    take_daily(conn, md, daily)
-    conn.execute(_INSERT, {"rows": json.dumps(reports)})
-    conn.execute(INSERT_EVIDENCE, {"rows": json.dumps(evidence)})
     lifetime = Counter(s.reporter_id for s in submissions)
-    conn.execute(_COUNT_LIFETIME, {"rows": json.dumps([{"reporter_id": str(r), "reports": n} for r, n in lifetime.items()])})
-    write_history(conn, history)
-    write_packets(conn, packets)
+    at_once(
+        conn,
+        daily_taken(md, daily),
+        (_INSERT, {"rows": json.dumps(reports)}),
+        (INSERT_EVIDENCE, {"rows": json.dumps(evidence)}),
+        (_COUNT_LIFETIME, {"rows": json.dumps([{"reporter_id": str(r), "reports": n} for r, n in lifetime.items()])}),
+        history_written(history),
+        packets_written(packets),
+    )
 
 
 def _check_body(md: MasterData, s: Submission) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.clock import local_day, next_local_midnight
-from pipeline.database.engine import constraint_of
+from pipeline.database.engine import Command, constraint_of
 from pipeline.errors import AppError
 from pipeline.masterdata.master import MasterData
 
@@ -68,8 +68,8 @@ def limit_error(md: MasterData, tenant_id: str, submitted_today: int, now: datet
     )
 
 
-def take_daily(conn: Connection, md: MasterData, counts: Mapping[tuple[UUID, date, str], int]) -> None:
-    """Count new reports per (teacher, local day, tenant). Raises IntegrityError of `daily_limit_holds` past the limit."""
+def daily_taken(md: MasterData, counts: Mapping[tuple[UUID, date, str], int]) -> Command:
+    """The statement that counts new reports per (teacher, local day, tenant). It fails by `daily_limit_holds` past the limit."""
     rows = [
         {
             "reporter_id": str(reporter_id),
@@ -80,7 +80,7 @@ def take_daily(conn: Connection, md: MasterData, counts: Mapping[tuple[UUID, dat
         }
         for (reporter_id, day, tenant_id), reports in counts.items()
     ]
-    conn.execute(_TAKE, {"rows": json.dumps(rows)})
+    return _TAKE, {"rows": json.dumps(rows)}
 
 
 def is_daily_limit(error: IntegrityError) -> bool:

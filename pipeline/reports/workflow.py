@@ -14,12 +14,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, TextClause, text
 
+from pipeline.database.engine import Command, at_once
 from pipeline.errors import AppError
 from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
 from pipeline.masterdata.workflow import Transition
 from pipeline.packets.catalogue import for_action
-from pipeline.packets.log import PacketHeader, header_of, write_packets
+from pipeline.packets.log import PacketHeader, header_of, packets_written
 
 # The columns of sdcrs.report that a transition may set, with their types. Nothing else can be written through the door.
 FACT_COLUMNS: dict[str, str] = {
@@ -176,9 +177,9 @@ def transition(
     return outcomes
 
 
-def write_history(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append history rows given as JSON-ready mappings of the table's columns. Does not commit."""
-    conn.execute(_HISTORY, {"rows": json.dumps(list(rows))})
+def history_written(rows: Sequence[Mapping[str, Any]]) -> Command:
+    """The statement that appends history rows, given as JSON-ready mappings of the table's columns."""
+    return _HISTORY, {"rows": json.dumps(list(rows))}
 
 
 def packet_headers(
@@ -262,24 +263,26 @@ def _write(
     correlation_id: UUID | None,
     body: Mapping[str, Any] | None,
 ) -> None:
+    if not moves:
+        return
     groups: dict[tuple[str, ...], list[_Move]] = {}
     for move in moves:
         unknown = set(move.facts) - set(FACT_COLUMNS)
         if unknown:
             raise KeyError(f"{action} may not set {sorted(unknown)}")
         groups.setdefault(tuple(sorted(move.facts)), []).append(move)
+    commands: list[Command] = []
     for columns, group in groups.items():
         rows = [
             {"id": str(m.row.id), "to_state": m.transition.to_state, "at": m.at.isoformat(), "by": str(actor.id), **_json(m.facts)}
             for m in group
         ]
-        conn.execute(_update(columns), {"rows": json.dumps(rows)})
-    if moves:
-        write_history(conn, [_history_row(md, action, m, actor, correlation_id) for m in moves])
-        headers = []
-        for m in moves:
-            headers += packet_headers(action, m.row.tenant_id, m.row.id, m.at, m.history_id, correlation_id, body)
-        write_packets(conn, headers)
+        commands.append((_update(columns), {"rows": json.dumps(rows)}))
+    commands.append(history_written([_history_row(md, action, m, actor, correlation_id) for m in moves]))
+    headers = []
+    for m in moves:
+        headers += packet_headers(action, m.row.tenant_id, m.row.id, m.at, m.history_id, correlation_id, body)
+    at_once(conn, *commands, packets_written(headers))
 
 
 @cache

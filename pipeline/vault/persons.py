@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from pipeline.database.engine import dicts
 from pipeline.vault.keys import Keyring
 from pipeline.vault.seal import keyed_hash, seal, unseal
 
@@ -64,9 +65,10 @@ class Vault:
         if len(persons) > MAX_PERSONS:
             raise ValueError(f"{len(persons)} persons at once; the limit is {MAX_PERSONS}")
         found: dict[UUID, PersonFields] = {}
-        for row in conn.execute(_GET, {"persons": list(persons), "fields": list(fields)}):
-            value = unseal(self.keyring, _purpose(row.state_id, row.field), _place(row.state_id, row.field, row.person_id), row.sealed)
-            found.setdefault(row.person_id, {})[row.field] = value.decode()
+        for row in dicts(conn, _GET, {"persons": list(persons), "fields": list(fields)}, MAX_PERSONS * len(FIELDS)):
+            person_id, field, state_id = row["person_id"], row["field"], row["state_id"]
+            value = unseal(self.keyring, _purpose(state_id, field), _place(state_id, field, person_id), row["sealed"])
+            found.setdefault(person_id, {})[field] = value.decode()
         return found
 
     def find(self, conn: Connection, state_id: str, field: str, value: str) -> list[UUID]:
