@@ -7,7 +7,6 @@ once and serves list, count and chart alike.
 """
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pandas
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
-from pipeline.database.engine import at_once
+from pipeline.database.engine import Command
 from pipeline.database.engine import dicts as driver_dicts
 
 FOLDER = Path(__file__).parent
@@ -69,19 +68,15 @@ def dicts(conn: Connection, name: str, **params: Any) -> list[dict[str, Any]]:
 
     Errors are the driver's own (psycopg.Error). Raises ValueError past MAX_ROWS.
     """
-    return _bounded(name, driver_dicts(conn, statement(name), params, MAX_ROWS + 1))
-
-
-def dicts_at_once(conn: Connection, *asked: tuple[str, Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The rows of several statements, given as name and parameters, sent in one go. Raises ValueError past MAX_ROWS."""
-    found = at_once(conn, *((statement(name), params) for name, params in asked))
-    return [_bounded(name, rows) for (name, _), rows in zip(asked, found, strict=True)]
-
-
-def _bounded(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    if len(found) > MAX_ROWS:
+    result = driver_dicts(conn, statement(name), params, MAX_ROWS + 1)
+    if len(result) > MAX_ROWS:
         raise ValueError(f"{name} returned more than {MAX_ROWS} rows")
-    return found
+    return result
+
+
+def command(name: str, **params: Any) -> Command:
+    """A statement with its parameters, for `at_once`; it needs a limit of its own."""
+    return statement(name), params
 
 
 def one(conn: Connection, name: str, **params: Any) -> RowMapping | None:

@@ -98,13 +98,11 @@ FROM payout.payout o
 WHERE o.report_id = ANY (CAST(:report_ids AS uuid[])) LIMIT 1000
 
 -- name: evidence
--- The photos of some reports that the caller may read, in order of upload; selfies only where the caller may see them.
+-- The photos of some reports in order of upload; selfies only where the caller may see them.
 SELECT e.report_id, e.id, e.evidence_type, e.file_id, e.file_name, e.mime_type, e.file_size, e.phash, e.captured_at, e.latitude,
        e.longitude, e.device_info, e.uploaded_at, e.uploaded_by
-FROM sdcrs.evidence e JOIN sdcrs.report r ON r.id = e.report_id
-WHERE e.report_id = ANY (CAST(:ids AS uuid[]))
-  AND (:sees_all OR r.reporter_id = CAST(:own_reporter AS uuid) OR r.assigned_officer_id = CAST(:own_officer AS uuid))
-  AND (:with_selfies OR r.reporter_id = CAST(:own_reporter AS uuid) OR e.evidence_type <> 'REPORTER_SELFIE')
+FROM sdcrs.evidence e
+WHERE e.report_id = ANY (CAST(:report_ids AS uuid[])) AND (:with_selfies OR e.evidence_type <> 'REPORTER_SELFIE')
 ORDER BY e.report_id, e.id LIMIT 2000
 
 -- name: by_numbers

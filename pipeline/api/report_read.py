@@ -4,6 +4,7 @@ What a role may not know is not read: no reporter, school or selfie for officers
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,9 +16,10 @@ import queries
 from pipeline.access import policy
 from pipeline.access.caller import Caller
 from pipeline.api.call import Call
+from pipeline.database.engine import Command, at_once
 from pipeline.packets.render.facts import RecordedFacts, View, view_of
 from pipeline.packets.render.report import dog_report_answer
-from pipeline.vault.persons import mask_phone
+from pipeline.vault.persons import PersonFields, mask_phone
 
 Row = dict[str, Any]
 Fields = dict[str, str | None]
@@ -119,19 +121,18 @@ def answers(
     if not ids:
         return []
     sight = policy.sight(caller)
-    visible = {
-        "ids": list(ids),
-        "sees_all": sight.all,
-        "own_reporter": caller.account_id if caller.has("TEACHER") else None,
-        "own_officer": sight.officer_id,
-    }
-    rows, photos = queries.dicts_at_once(
+    rows = queries.dicts(
         conn,
-        ("reports.by_ids", {**visible, "sees_reporters": policy.sees_reporters(caller), "now": call.now}),
-        ("reports.evidence", {**visible, "with_selfies": view_of(caller.roles, owner=False) is View.REVIEW}),
+        "reports.by_ids",
+        ids=list(ids),
+        sees_all=sight.all,
+        own_reporter=caller.account_id if caller.has("TEACHER") else None,
+        own_officer=sight.officer_id,
+        sees_reporters=policy.sees_reporters(caller),
+        now=call.now,
     )
     views = {row["id"]: view_of(caller.roles, owner=bool(row["own"])) for row in rows}
-    read = _beside(conn, call, caller, rows, photos, views)
+    read = _beside(conn, call, caller, rows, views)
     shown = {row["id"]: dog_report_answer(_facts(call, row, read, views[row["id"]], (sent_vpas or {}).get(row["id"]))) for row in rows}
     return [shown[report_id] for report_id in ids if report_id in shown]
 
@@ -155,26 +156,38 @@ def _facts(call: Call, row: Row, read: _Read, view: View, sent_vpa: str | None) 
     )
 
 
-def _beside(conn: Connection, call: Call, caller: Caller, rows: Sequence[Row], photos: Sequence[Row], views: Mapping[UUID, View]) -> _Read:
-    read = _Read()
-    for photo in photos:
+def _beside(conn: Connection, call: Call, caller: Caller, rows: Sequence[Row], views: Mapping[UUID, View]) -> _Read:
+    if not rows:
+        return _Read()
+    reporters = {row["reporter_id"] for row in rows if row["reporter_id"] is not None}
+    officers = set() if caller.roles == {"TEACHER"} else {row["assigned_officer_id"] for row in rows} - {None}
+    paid = [row["id"] for row in rows if row["payout_status"] is not None and views[row["id"]] is not View.FIELD]
+    copied = [row["duplicate_of"] for row in rows if row["duplicate_of"] is not None and views[row["id"]] is View.REVIEW]
+    selfies = any(view is not View.FIELD for view in views.values())
+    wanted: dict[str, Command] = {
+        "evidence": queries.command("reports.evidence", report_ids=list(views), with_selfies=selfies),
+        "persons": call.rt.vault.asked([*(reporters | officers)], ("name", "phone") if reporters else ("name",)),
+    }
+    if paid:
+        wanted["payouts"] = queries.command("reports.payouts", report_ids=paid)
+    if copied:
+        wanted["originals"] = queries.command("reports.originals", ids=copied)
+    found = dict(zip(wanted, at_once(conn, *wanted.values()), strict=True))
+    read = _Read(
+        payouts={row["report_id"]: row for row in found.get("payouts", ())},
+        originals={row["id"]: row["report_number"] for row in found.get("originals", ())},
+        persons=_persons(caller, rows, reporters, officers, call.rt.vault.opened(found["persons"])),
+    )
+    for photo in found["evidence"]:
         photo["url"] = call.public_url + call.rt.files.sign(photo["file_id"], "photo", call.now)
         read.evidence.setdefault(photo["report_id"], []).append(photo)
-    paid = [row["id"] for row in rows if row["payout_status"] is not None and views[row["id"]] is not View.FIELD]
-    if paid:
-        read.payouts = {row["report_id"]: row for row in queries.dicts(conn, "reports.payouts", report_ids=paid)}
-    copied = [row["duplicate_of"] for row in rows if row["duplicate_of"] is not None and views[row["id"]] is View.REVIEW]
-    if copied:
-        read.originals = {row["id"]: row["report_number"] for row in queries.dicts(conn, "reports.originals", ids=copied)}
-    read.persons = _persons(conn, call, caller, rows)
     return read
 
 
-def _persons(conn: Connection, call: Call, caller: Caller, rows: Sequence[Row]) -> dict[str, Fields]:
+def _persons(
+    caller: Caller, rows: Sequence[Row], reporters: AbstractSet[UUID], officers: AbstractSet[UUID], found: Mapping[UUID, PersonFields]
+) -> dict[str, Fields]:
     """Reporters with school, and officers by name; a phone in full only to its owner, a VPA masked."""
-    reporters = {row["reporter_id"] for row in rows if row["reporter_id"] is not None}
-    officers = set() if caller.roles == {"TEACHER"} else {row["assigned_officer_id"] for row in rows} - {None}
-    found = call.rt.vault.get(conn, [*(reporters | officers)], ("name", "phone") if reporters else ("name",))
     persons: dict[str, Fields] = {str(officer): {"name": found.get(officer, {}).get("name")} for officer in officers}
     schools = {row["reporter_id"]: row["school_name"] for row in rows}
     for reporter in reporters:

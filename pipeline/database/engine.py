@@ -35,7 +35,7 @@ SESSION_OPTIONS = " ".join(
 # Connections stand in the driver's autocommit, so that BEGIN goes with who we are in one message and not in one of its own
 _ENTER: LiteralString = "BEGIN; SELECT set_config('role', %s, true), set_config('app.scope', %s, true)"
 _ENTER_PUBLIC: LiteralString = "BEGIN; SELECT set_config('role', %s, true), set_config('app.tracking', %s, true)"
-_ENTER_ONE: LiteralString = "SELECT set_config('role', %(role)s, true), set_config('app.scope', '', true); "
+_ENTER_ONE: LiteralString = "SELECT set_config('role', %s, true), set_config('app.scope', '', true)"
 _STATEMENT_TIMEOUT = text("SELECT set_config('statement_timeout', :ms, true)")
 
 _DIALECT = PGDialect_psycopg()
@@ -108,14 +108,14 @@ class Database:
     def worker_row(self, statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """The first row of one statement as role `worker`: for what is asked at every request. Commits.
 
-        Both go in one message, which Postgres runs as one transaction.
+        The role goes with it in one message, which Postgres runs as one transaction.
         """
-        query = _ENTER_ONE + driver_sql(statement)
-        values = {"role": f"{self.role_prefix}_worker", **params}
+        query = driver_sql(statement)
 
         def ask(driver: Driver) -> dict[str, Any] | None:
-            cursor = psycopg.ClientCursor(driver, row_factory=dict_row).execute(query, values)
-            cursor.nextset()
+            with driver.pipeline():
+                driver.execute(_ENTER_ONE, (f"{self.role_prefix}_worker",))
+                cursor = driver.cursor(row_factory=dict_row).execute(query, params)
             return cursor.fetchone()
 
         conn, row = self._first_contact(ask)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from pipeline.database.engine import dicts
+from pipeline.database.engine import Command, dicts
 from pipeline.vault.keys import Keyring
 from pipeline.vault.seal import keyed_hash, seal, unseal
 
@@ -62,10 +62,18 @@ class Vault:
         """The clear fields of each person; an unknown person or field is absent. Only what the caller's scope may see."""
         if not persons:
             return {}
+        return self.opened(dicts(conn, *self.asked(persons, fields), MAX_PERSONS * len(FIELDS)))
+
+    def asked(self, persons: Sequence[UUID], fields: Sequence[str]) -> Command:
+        """The statement of `get`, for a room that sends it along with others of its own; its rows go to `opened`."""
         if len(persons) > MAX_PERSONS:
             raise ValueError(f"{len(persons)} persons at once; the limit is {MAX_PERSONS}")
+        return _GET, {"persons": list(persons), "fields": list(fields)}
+
+    def opened(self, rows: Iterable[Mapping[str, Any]]) -> dict[UUID, PersonFields]:
+        """The clear fields of each person in the rows of `asked`."""
         found: dict[UUID, PersonFields] = {}
-        for row in dicts(conn, _GET, {"persons": list(persons), "fields": list(fields)}, MAX_PERSONS * len(FIELDS)):
+        for row in rows:
             person_id, field, state_id = row["person_id"], row["field"], row["state_id"]
             value = unseal(self.keyring, _purpose(state_id, field), _place(state_id, field, person_id), row["sealed"])
             found.setdefault(person_id, {})[field] = value.decode()
