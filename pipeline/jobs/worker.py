@@ -18,7 +18,7 @@ from pipeline.jobs.hold import held
 from pipeline.jobs.job import Job, Periodic
 
 POLL_S = 0.25  # how long a new row waits when the worker is idle
-LINGER_S = 0.05  # between rounds at work: a round of every job costs the same for one row as for twenty
+LINGER_S = 0.15  # between rounds at work: a round of every job costs the same for one row as for twenty
 FULL_ROUND = 100  # rows; after so many there are more, and nothing is waited for
 BEAT_EVERY = timedelta(seconds=5)
 DOWN_WAIT_S = 2.0  # between tries while the database is away
