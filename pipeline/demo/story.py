@@ -23,8 +23,8 @@ Fate = Literal[
 AUTO_REJECTED: frozenset[Fate] = frozenset({"stale", "outside", "gps", "exact_duplicate", "near_duplicate", "old_selfie"})
 FATES: dict[Fate, float] = {  # of a hundred reports; refusals as a programme sees them once teachers know the rules
     "stale": 1.8, "outside": 1.3, "gps": 1.1, "exact_duplicate": 0.8, "near_duplicate": 1.5, "old_selfie": 0.5,
-    "rejected": 9.0, "reported_twice": 6.0,
-    "no_exif": 3.0, "escalated": 2.0, "sent_back": 1.5, "not_found": 26.5, "good": 45.0,
+    "rejected": 11.0, "reported_twice": 7.0,
+    "no_exif": 3.0, "escalated": 2.0, "sent_back": 1.5, "not_found": 30.5, "good": 38.0,
 }  # fmt: skip
 
 
