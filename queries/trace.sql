@@ -76,13 +76,20 @@ ORDER BY e.id LIMIT 50
 -- name: checks
 -- The automatic checks of a report in their order, one row a check.
 SELECT name, position, passed, measured, limit_value, unit, reason, details, rule_version, checked_at
-FROM sdcrs.validation_check WHERE report_id = CAST(:report_id AS uuid) ORDER BY position LIMIT 20
+FROM fraud.check_result WHERE report_id = CAST(:report_id AS uuid) ORDER BY position LIMIT 20
 
 -- name: rules
--- What each fraud rule found, the weightiest first, one row a rule.
-SELECT rule_id, rule_code, category, condition_type, outcome, score, weight, message, details, rules_version, evaluated_at
+-- The fraud rules that fired, those that could not be evaluated and those that were skipped, the weightiest first, one row a rule.
+-- Every other rule of that version was evaluated and did not fire.
+SELECT rule_id, rule_code, rule_name, category, condition_type, outcome, score, weight, threshold, value, message, details, rejects,
+    rules_version, evaluated_at
 FROM fraud.rule_result WHERE report_id = CAST(:report_id AS uuid)
-ORDER BY outcome = 'FIRED' DESC, score DESC, rule_id LIMIT 200
+ORDER BY outcome = 'FIRED' DESC, score DESC, weight DESC, outcome, rule_id LIMIT 200
+
+-- name: evaluation
+-- A report's last evaluation as a whole: how many rules were looked at, by which version, what was counted and found.
+SELECT number, evaluated_at, rules_version, limits_version, passed, score, risk_level, recommendation, rules_looked_at, findings, features
+FROM fraud.evaluation WHERE report_id = CAST(:report_id AS uuid) ORDER BY number DESC LIMIT 1
 
 -- name: history
 -- The changes of a report, oldest first. Who acted is left out where it was the reporter and the caller may not know them.

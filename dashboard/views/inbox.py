@@ -154,7 +154,8 @@ def _report(ctx: PageContext, number: str) -> None:
     with left:
         rows.part("Checks", "measured when the report came in")
         checks.table(shown.checks)
-        checks.rules(shown.report, shown.rules, md.risk_config(shown.report["tenant_id"]).category_descriptions)
+        checks.rules(shown.evaluation, shown.rules, md.risk_config(shown.report["tenant_id"]))
+        checks.findings(shown.evaluation)
         rows.part("Places")
         rows.facts(evidence.places(found))
         if shown.talk:

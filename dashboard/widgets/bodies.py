@@ -126,6 +126,7 @@ def _facts(
     sees = {"sees_reporter": view in {View.REVIEW, View.TEACHER}, "reviews": view is View.REVIEW}
     history = queries.rows(conn, "trace.history", report_id=report["id"], own=view is View.TEACHER, **sees)
     rules = queries.rows(conn, "trace.rules", report_id=report["id"]) if view is View.REVIEW else []
+    evaluation = queries.one(conn, "trace.evaluation", report_id=report["id"]) if view is View.REVIEW else None
     payout = queries.one(conn, "trace.payout", report_id=report["id"]) if sees["sees_reporter"] else None
     attempts = [] if payout is None else queries.rows(conn, "trace.attempts", payout_id=payout["id"])
     files = queries.rows(conn, "trace.files", id=header["subject_id"]) if header["subject_kind"] == "FILE" else []
@@ -138,7 +139,7 @@ def _facts(
         history=_plain(_change(history, header)),
         timeline=[_plain(row) for row in history],
         checks=[_plain(row) for row in queries.rows(conn, "trace.checks", report_id=report["id"])] if view is not View.FIELD else [],
-        fraud={"evaluated_at": rules[0]["evaluated_at"] if rules else None, "rules": [_plain(row) for row in rules]},
+        fraud={**_plain(evaluation), "rules": [_plain(row) for row in rules]},
         payout=_plain(payout),
         attempt=_plain(_attempt(attempts, header)),
         notification=told,

@@ -30,6 +30,7 @@ class Case:
     evidence: Sequence[RowMapping]
     checks: Sequence[RowMapping]
     rules: Sequence[RowMapping]
+    evaluation: RowMapping | None  # None: not evaluated yet
     history: Sequence[RowMapping]
     people: People
     actions: tuple[Transition, ...]  # what the viewer may do now, in the workflow's order
@@ -67,6 +68,7 @@ def load(ctx: PageContext, conn: Connection, report_id: UUID) -> Case:
         evidence=queries.rows(conn, "trace.evidence", report_id=report_id, with_selfies=True),
         checks=queries.rows(conn, "trace.checks", report_id=report_id),
         rules=queries.rows(conn, "trace.rules", report_id=report_id),
+        evaluation=queries.one(conn, "trace.evaluation", report_id=report_id),
         history=history,
         people=people.load(ctx, conn, View.REVIEW, persons),
         actions=actions,

@@ -1,13 +1,13 @@
 """What the automatic checks measured, and which fraud rules fired: for people who decide, in words."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 from sqlalchemy import RowMapping
 
 from dashboard import formats
 from dashboard.widgets.rows import escape, mark, part
+from pipeline.masterdata.fraud_models import RiskConfig
 
 NAMES: dict[str, str] = {
     "GPS_LOCATION": "Place of the photo",
@@ -86,31 +86,70 @@ def _limit(check: RowMapping) -> str:
     return f"up to {words}"
 
 
-def rules(report: RowMapping, found: Sequence[RowMapping], kinds: Mapping[Any, str]) -> None:
-    """The score, and every rule that fired or could not be evaluated, with its message and weight. `kinds` are words by category."""
-    score = report["fraud_score"]
-    if score is None:
+def rules(evaluation: RowMapping | None, found: Sequence[RowMapping], config: RiskConfig) -> None:
+    """The score as a sum that can be read: what each fired rule measured and added, what could not be looked at, and the limits."""
+    if evaluation is None:
         return
-    looked_at = [rule for rule in found if rule["outcome"] != "SKIPPED"]
-    told = [rule for rule in looked_at if rule["outcome"] in {"FIRED", "ERROR"}]
-    fired = sum(rule["outcome"] == "FIRED" for rule in looked_at)
-    level = str(report["risk_level"] or "")
-    part("Risk", f"{len(looked_at)} rules looked at, {fired} fired")
-    verdict = RECOMMENDATIONS.get(report["recommendation"], formats.words(report["recommendation"]))
-    badge = mark(f"{score} of 100 · {formats.words(level)}", RISK_COLOURS.get(level, "gray"))
-    st.html(f'<div class="tray-says">{badge} {escape(verdict)}</div>')
-    if not told:
+    fired = [rule for rule in found if rule["outcome"] == "FIRED"]
+    failed = [rule for rule in found if rule["outcome"] == "ERROR"]
+    skipped = [rule for rule in found if rule["outcome"] == "SKIPPED"]
+    level = str(evaluation["risk_level"])
+    part("Risk", f"{evaluation['rules_looked_at']} rules looked at, {len(fired)} fired, version {evaluation['rules_version']}")
+    verdict = RECOMMENDATIONS.get(evaluation["recommendation"], formats.words(evaluation["recommendation"]))
+    badge = mark(f"{evaluation['score']} of 100 · {formats.words(level)}", RISK_COLOURS.get(level, "gray"))
+    st.html(f'<div class="tray-says">{badge} {escape(verdict)}. {escape(_sum(fired, evaluation["score"], config))}</div>')
+    if fired or failed:
+        lines = "".join(_rule(rule, config) for rule in (*fired, *failed))
+        st.html(
+            '<table class="facts checks"><thead><tr><th scope="col">Rule that fired</th><th scope="col">Points</th>'
+            f'<th scope="col">Why</th></tr></thead><tbody>{lines}</tbody></table>'
+        )
+    if skipped:
+        st.caption(_skipped(skipped))
+
+
+def findings(evaluation: RowMapping | None) -> None:
+    """What does not fit together, for the person who decides; none of it adds to the score."""
+    found = [] if evaluation is None else evaluation["findings"]
+    if not found:
         return
-    lines = "".join(_rule(rule, kinds) for rule in told)
-    st.html(
-        '<table class="facts checks"><thead><tr><th scope="col">Rule that fired</th><th scope="col">Weight</th>'
-        f'<th scope="col">Kind</th></tr></thead><tbody>{lines}</tbody></table>'
+    part("Findings", "what does not fit together; no points")
+    lines = "".join(
+        f'<tr><th scope="row">{escape(formats.words(one["code"]))}</th><td class="why">{escape(one["reason"])}</td></tr>' for one in found
     )
+    st.html(f'<table class="facts checks"><tbody>{lines}</tbody></table>')
 
 
-def _rule(rule: RowMapping, kinds: Mapping[Any, str]) -> str:
-    weight = "not evaluated" if rule["outcome"] == "ERROR" else f"+{rule['score']}"
+def _sum(fired: Sequence[RowMapping], score: int, config: RiskConfig) -> str:
+    """How the score came about, in words."""
+    counted = [rule["score"] for rule in fired if rule["score"]]
+    limits = f"Up to {config.approve_threshold} nothing speaks against it, above {config.auto_reject_threshold} it is rejected."
+    if not counted:
+        return limits
+    added = " + ".join(f"{points:g}" for points in counted)
+    return f"{added} = {score}. {limits}" if len(counted) > 1 or counted[0] != score else limits
+
+
+def _rule(rule: RowMapping, config: RiskConfig) -> str:
+    kind = config.category_descriptions.get(rule["category"]) or formats.words(rule["category"])
+    if rule["outcome"] == "ERROR":
+        points, notes = "none", [str(rule["message"]).capitalize(), "so a person has to look"]
+    else:
+        points, notes = f"+{rule['score']:g}", [str(rule["message"])]
+        if not rule["score"]:
+            notes.append("told only" if not rule["weight"] else "counted once with a heavier rule of its kind")
+        if rule["rejects"]:
+            notes.append("rejects by itself")
     return (
-        f'<tr><th scope="row">{escape(rule["message"])}</th><td class="num">{escape(weight)}</td>'
-        f'<td class="why">{escape(kinds.get(rule["category"]) or formats.words(rule["category"]))}</td></tr>'
+        f'<tr><th scope="row">{escape(rule["rule_name"] or formats.words(rule["rule_code"]))}</th><td class="num">{escape(points)}</td>'
+        f'<td class="why">{escape("; ".join(notes))}. {escape(kind)}.</td></tr>'
     )
+
+
+def _skipped(skipped: Sequence[RowMapping]) -> str:
+    """Rules that nothing was looked at for, by reason."""
+    by_reason: dict[str, int] = {}
+    for rule in skipped:
+        by_reason[str(rule["message"])] = by_reason.get(str(rule["message"]), 0) + 1
+    told = "; ".join(f"{formats.plain_markdown(reason)} ({count})" for reason, count in sorted(by_reason.items()))
+    return f"{len(skipped)} rules were skipped and count nothing: {told}."

@@ -30,6 +30,7 @@ Operation = Literal[
     "upload_file",
     "search_officers",
     "locate",
+    "evaluate_fraud",
     "search_payouts",
     "retry_payout",
     "resolve_payout",
@@ -48,6 +49,8 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         "upload_file": (ADMINS | {"TEACHER", "MC_OFFICER"}, "only teachers, officers and admins upload files"),
         "search_officers": (ADMINS | {"MC_SUPERVISOR", "AUDITOR"}, "officers are listed for supervisors and admins"),
         "locate": (EVERYONE, "needs a role of the programme"),
+        # other services of ours sign in as an admin; who saw scores at will could try out how to stay below them
+        "evaluate_fraud": (ADMINS, "evaluations are for our own services and admins"),
         "search_payouts": (ADMINS | {"AUDITOR"}, "payouts are for admins and the auditor"),
         "retry_payout": (frozenset({"STATE_ADMIN"}), "only state admins retry payouts"),
         "resolve_payout": (frozenset({"STATE_ADMIN"}), "only state admins resolve payouts"),

@@ -70,6 +70,25 @@ OFFICERS: dict[str, Any] = {
     "wardCode": "W005",
 }
 BOUNDARY: dict[str, Any] = {"RequestInfo": INFO, "tenantId": VILLE, "latitude": 11.5886, "longitude": 43.1456}
+EVALUATE: dict[str, Any] = {
+    "RequestInfo": INFO,
+    "request": {
+        "moduleCode": "SDCRS",
+        "tenantId": VILLE,
+        "referenceId": REPORT_ID,
+        "applicantInfo": {"applicantId": "0195d3a0-0000-7000-8000-000000000005", "deviceId": "android-7f3a"},
+        "locationData": {"latitude": 11.5886, "longitude": 43.1456, "locality": "DJC001", "ward": "W005", "district": "DJ01"},
+        "evidences": [
+            {
+                "fileStoreId": "0195d3a0-0000-7000-8000-000000000003",
+                "purpose": "DOG_PHOTO",
+                "metadata": {"gpsLatitude": 11.5886, "gpsLongitude": 43.1456, "timestamp": 1773126000000, "exifPresent": True},
+            },
+            {"fileStoreId": "0195d3a0-0000-7000-8000-000000000004", "purpose": "SELFIE", "metadata": {"exifPresent": True}},
+        ],
+        "additionalData": {"dogCount": 3, "isAggressive": True},
+    },
+}
 TRANSITION: dict[str, Any] = {
     "RequestInfo": INFO,
     "ProcessInstances": [

@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from pipeline.api import examples, shapes
+from pipeline.api.fraud_shapes import EvaluateAnswer
 from pipeline.api.users import OfficerSearch
 from pipeline.packets.contracts.boundary import BoundaryRequest
+from pipeline.packets.contracts.fraud import EvaluateRequest
 from pipeline.packets.contracts.payouts import PayoutRetryRequest, PayoutSearchRequest
 from pipeline.packets.contracts.reports import CreateRequest, SearchRequest, TrackRequest, UpdateRequest
 from pipeline.packets.contracts.users import TokenForm
@@ -85,6 +87,7 @@ TOLD: Mapping[tuple[str, str], Told] = {
     (f"{REPORT}/_count", "post"): Told(SearchRequest, examples.SEARCH, answer=shapes.CountAnswer),
     (f"{REPORT}/_track", "post"): Told(TrackRequest, examples.TRACK, answer=shapes.TrackAnswer, errors=(400, 404, 413, 503)),
     ("/location/v1/_boundary", "post"): Told(BoundaryRequest, examples.BOUNDARY, answer=shapes.BoundaryAnswer),
+    ("/fraud/v1/_evaluateSync", "post"): Told(EvaluateRequest, examples.EVALUATE, answer=EvaluateAnswer),
     (f"{WORKFLOW}/_search", "post"): Told(
         answer=shapes.ProcessInstancesAnswer,
         parameters=(

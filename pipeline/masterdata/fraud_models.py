@@ -71,7 +71,7 @@ class DeviceSharing(Strict):
 class GeoCluster(Strict):
     type: Literal["GEO_CLUSTER"]
     field: str
-    radius_meters: int = Field(gt=0)
+    radius_meters: int = Field(gt=0, le=2_000)  # wider circles touch too many cells of the index to be counted for every report
     window_hours: int = Field(gt=0)
     min_count: int = Field(ge=2)
 

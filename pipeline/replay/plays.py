@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.packets.catalogue import get
+from pipeline.replay import fraud
 from pipeline.replay.checks import exchange, system_is_refused, transition_differences, webhook, written
 from pipeline.replay.compare import Difference, compare
 from pipeline.replay.files import PacketFile
 from pipeline.replay.verdict import Verdict, judge, not_ours
-from pipeline.replay.world import FAR, GATE, Copy, World
+from pipeline.replay.world import FAR, GATE, MAIN, Copy, World
 
-MAIN = "main"
 DAY = timedelta(days=1)
 
 Play = Callable[[World, PacketFile], Verdict]
@@ -306,11 +306,6 @@ def _old_selfie(world: World, packet: PacketFile) -> Verdict:
     return _rejected(files=[fresh[0], old[1]])(world, packet)
 
 
-def _unasked(_world: World, packet: PacketFile) -> Verdict:
-    """03/07: the answer of an endpoint that 03/06 did not find."""
-    return judge(packet.id, packet.name, "the answer of /fraud/v1/_evaluateSync", "-", [Difference("$", "an answer", "no endpoint")])
-
-
 PLAYS: dict[str, Play] = {
     "01/12": _token,
     "02/05": _upload,
@@ -323,8 +318,8 @@ PLAYS: dict[str, Play] = {
     "03/03": _after(),
     "03/04": _boundary,
     "03/05": _after(),
-    "03/06": _search("ADMIN001"),
-    "03/07": _unasked,
+    "03/06": fraud.asked,
+    "03/07": fraud.answered,
     "03/08": _after(),
     "03/09": _auto_rejected,
     "04/01": _inbox,

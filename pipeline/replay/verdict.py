@@ -10,8 +10,12 @@ Kind = Literal["match", "ruling", "differs", "not ours"]
 
 # Where the contract says something else than the packet: path prefix in the packet -> the ruling. `$` is the whole packet.
 RULINGS: dict[str, dict[str, str]] = {
-    "03/06": {"$": "section 4 and issue B: /fraud/v1 comes with the whole rule set"},
-    "03/07": {"$": "section 4 and issue B: /fraud/v1 comes with the whole rule set"},
+    "03/07": {
+        "responsePass.response.ruleResults": "section 4: ids, codes and categories of the rules are FraudRules.json's, all 39 are answered",
+        "responseFail.response.ruleResults": "section 4: ids, codes and categories of the rules are FraudRules.json's, all 39 are answered",
+        "responsePass.response.externalResults": "section 4: a validator without an address is skipped and says so; it predicts nothing",
+        "responseFail.response.externalResults": "section 4: a validator without an address is skipped and says so; it predicts nothing",
+    },
     "01/12": {
         "ResponseInfo.msgId": "issue D: stage 01 comes with the state's own sign-in; the password form carries no RequestInfo",
         "userInfo.": "issue D: stage 01 comes with the state's own sign-in, which brings e-mail and designation",

@@ -34,6 +34,7 @@ from pipeline.runtime import Runtime
 from pipeline.work import all_jobs
 
 VILLE = "dj.djibouti-ville"
+MAIN = "main"  # the copy that goes the happy path
 GATE = (11.5886, 43.1456)  # where the packets' dog is
 FAR = (11.632, 43.189)  # the packets' other place, five kilometres away
 REQUEST_S = 30.0

@@ -46,8 +46,9 @@ _FILES = text("""
     WHERE e.report_id = :id AND (:selfies OR e.evidence_type <> 'REPORTER_SELFIE') ORDER BY f.uploaded_at, e.evidence_type LIMIT 20
 """)
 _HISTORY = text("SELECT * FROM sdcrs.report_history WHERE report_id = :id ORDER BY version LIMIT 200")
-_CHECKS = text("SELECT * FROM sdcrs.validation_check WHERE report_id = :id ORDER BY position")
-_RULES = text("SELECT * FROM fraud.rule_result WHERE report_id = :id ORDER BY rule_id LIMIT 100")
+_CHECKS = text("SELECT * FROM fraud.check_result WHERE report_id = :id ORDER BY position")
+_RULES = text("SELECT * FROM fraud.rule_result WHERE report_id = :id ORDER BY outcome, rule_id LIMIT 200")
+_EVALUATED = text("SELECT evaluated_at, rules_looked_at FROM fraud.evaluation WHERE report_id = :id ORDER BY number DESC LIMIT 1")
 _PAYOUT = text("SELECT * FROM payout.payout WHERE report_id = :id")
 _ATTEMPTS = text("""
     SELECT a.*, f.provider_contact_id AS contact_id, f.provider_fund_account_id AS fund_account
@@ -69,6 +70,7 @@ class Dossier:
     history: Sequence[RowMapping]
     checks: Sequence[RowMapping]
     rules: Sequence[RowMapping]
+    evaluation: Row
     payout: RowMapping | None
     attempts: Sequence[RowMapping]
     notifications: Sequence[RowMapping]
@@ -95,7 +97,7 @@ class Dossier:
             history=next((h for h in self.history if h["id"] == header["causation_id"]), {}),
             timeline=self.history,
             checks=self.checks,
-            fraud={"rules": self.rules, "evaluated_at": self.report["validated_at"]} if self.rules else {},
+            fraud={**self.evaluation, "rules": self.rules} if self.evaluation else {},
             payout=self.payout or {},
             attempt=self._attempt(header),
             notification=self._notification(header),
@@ -164,6 +166,7 @@ def load_dossier(conn: Connection, rt: Runtime, caller: Caller, report_id: UUID,
         history=history,
         checks=read(_CHECKS) if seen is View.REVIEW else [],
         rules=read(_RULES) if seen is View.REVIEW else [],
+        evaluation=next(iter(read(_EVALUATED)), {}) if seen is View.REVIEW else {},
         payout=payouts[0] if payouts else None,
         attempts=[] if seen is View.FIELD else read(_ATTEMPTS),
         notifications=notifications,

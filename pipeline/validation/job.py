@@ -1,18 +1,17 @@
 """The validation job: claims PENDING_VALIDATION reports, measures them set-wise, records every check, and moves them on."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from pipeline.access.caller import SYSTEM_ID
-from pipeline.fraud.case import Case, Photo
+from pipeline.fraud.case import Case, History, Match
 from pipeline.fraud.evaluate import evaluate
-from pipeline.fraud.scoring import FraudScore, RuleOutcome, score
+from pipeline.fraud.features import gather
+from pipeline.fraud.ruleset import RuleSet, rule_set
 from pipeline.jobs.batch import BatchJob
 from pipeline.jobs.job import NOT_FAILED
 from pipeline.masterdata.master import MasterData
@@ -21,8 +20,10 @@ from pipeline.packets.log import PacketHeader, header_of, write_packets
 from pipeline.reports.workflow import Actor, Item, transition
 from pipeline.runtime import Runtime
 from pipeline.validation import checks
-from pipeline.validation.checks import Check, Nearest, Position
-from pipeline.validation.duplicates import Candidate, Probe, find_duplicates
+from pipeline.validation.checks import Nearest
+from pipeline.validation.duplicates import CANDIDATES_PER_PHOTO, Candidate, Probe, find_duplicates
+from pipeline.validation.load import Received, document, load, position
+from pipeline.validation.record import Judged, record
 
 NAME = "validation"
 BATCH = 200  # reports a transaction: about half a second of work
@@ -33,52 +34,7 @@ _CLAIM = text(f"""
     WHERE q.status = 'PENDING_VALIDATION' AND (CAST(:only AS uuid[]) IS NULL OR q.id = ANY (:only)) AND {NOT_FAILED}
     ORDER BY q.created_at, q.id LIMIT :limit FOR UPDATE OF q SKIP LOCKED
 """)  # noqa: S608 - a constant fragment, no value
-_LOAD = text("""
-    SELECT r.id, r.tenant_id, r.report_number, r.created_at, r.latitude, r.longitude, r.gps_latitude, r.gps_longitude,
-           e.evidence_type, e.captured_at, e.latitude AS claimed_latitude, e.longitude AS claimed_longitude, e.phash, e.sha256,
-           f.exif_latitude, f.exif_longitude, f.exif_present
-    FROM sdcrs.report r JOIN sdcrs.evidence e ON e.report_id = r.id JOIN sdcrs.file f ON f.id = e.file_id
-    WHERE r.id = ANY (:ids) AND e.evidence_type IN ('DOG_PHOTO', 'REPORTER_SELFIE')
-    ORDER BY r.created_at, r.id, e.evidence_type, e.id
-""")
-_CHECKS = text("""
-    INSERT INTO sdcrs.validation_check (report_id, name, tenant_id, position, passed, measured, limit_value, unit, reason, details,
-                                        rule_version, checked_at)
-    SELECT v.report_id, v.name, v.tenant_id, v.position, v.passed, v.measured, v.limit_value, v.unit, v.reason, v.details,
-           v.rule_version, v.at
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-        AS v(report_id uuid, name text, tenant_id text, position int, passed boolean, measured double precision,
-             limit_value double precision, unit text, reason text, details jsonb, rule_version int, at timestamptz)
-    ON CONFLICT (report_id, name) DO UPDATE
-    SET passed = excluded.passed, measured = excluded.measured, reason = excluded.reason, details = excluded.details,
-        rule_version = excluded.rule_version, checked_at = excluded.checked_at
-""")
-_RULES = text("""
-    INSERT INTO fraud.rule_result (report_id, rule_id, tenant_id, rule_code, category, condition_type, outcome, score, weight, message,
-                                   details, rules_version, evaluated_at)
-    SELECT v.report_id, v.rule_id, v.tenant_id, v.rule_code, v.category, v.condition_type, v.outcome, v.score, v.weight, v.message,
-           v.details, v.rules_version, v.at
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-        AS v(report_id uuid, rule_id text, tenant_id text, rule_code text, category text, condition_type text, outcome text, score int,
-             weight int, message text, details jsonb, rules_version int, at timestamptz)
-    ON CONFLICT (report_id, rule_id) DO NOTHING
-""")
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A report with its checks, rule outcomes and score."""
-
-    report: Row[Any]
-    checks: tuple[Check, ...]
-    outcomes: tuple[RuleOutcome, ...]
-    fraud: FraudScore
-    at: datetime  # when it was judged
-
-    @property
-    def failed(self) -> Check | None:
-        """The first failing check: its code is the reason of the rejection."""
-        return next((check for check in self.checks if not check.passed), None)
+_RECEIVED_AT = text("SELECT id, created_at FROM sdcrs.report WHERE id = ANY (:ids)")
 
 
 def validation_job(rt: Runtime) -> BatchJob:
@@ -99,128 +55,105 @@ def claim(conn: Connection, now: datetime, limit: int, only: Sequence[UUID] | No
 def validate(
     conn: Connection, md: MasterData, ids: Sequence[UUID], now: datetime, times: Mapping[UUID, datetime] | None = None
 ) -> list[Judged]:
-    """Judge reports in order of receipt, record the checks and move each to its next state. Does not commit.
+    """Judge reports in order of receipt, record the evaluations and move each to its next state. Does not commit.
 
     `times` says when each was judged, for imports of the past; a report that it does not name was judged `now`.
     """
-    grouped: dict[UUID, list[Row[Any]]] = {}
-    for row in conn.execute(_LOAD, {"ids": list(ids)}):
-        grouped.setdefault(row.id, []).append(row)
-    dogs = {report_id: next(r for r in rows if r.evidence_type == "DOG_PHOTO") for report_id, rows in grouped.items()}
-    candidates = find_duplicates(conn, [_probe(md, d) for d in dogs.values()], _max_distance(md, dogs))
+    reports = load(conn, ids)
+    rules = {report.tenant_id: rule_set(md, report.tenant_id) for report in reports}
+    histories = _histories(conn, md, reports, rules)
+    alike = _alike(conn, md, reports, rules)
     rejected: set[UUID] = set()
     judged = []
-    for report_id, rows in grouped.items():  # in order of receipt: of two in one batch the earlier is the original
-        limit = md.validation_limits(rows[0].tenant_id).duplicate_hash_distance
-        alive = [c for c in candidates.get(report_id, []) if c.report_id not in rejected and (c.same_bytes or c.distance <= limit)]
-        one = _judge(md, rows, dogs[report_id], alive, (times or {}).get(report_id, now))
+    for report in reports:  # in order of receipt: of two in one batch the earlier is the original
+        history = histories[report.id]
+        history.alike = alike.get(report.id, ())
+        one = _judge(md, rules[report.tenant_id], report, history, rejected, (times or {}).get(report.id, now))
         if one.failed is not None:
-            rejected.add(report_id)
+            rejected.add(report.id)
         judged.append(one)
-    _record(conn, md, judged)
+    record(conn, md, judged)
+    write_packets(conn, [packet for one in judged for packet in _packets(one)])
     _move(conn, md, judged, now)
     return judged
 
 
-def _judge(md: MasterData, rows: Sequence[Row[Any]], dog: Row[Any], candidates: Sequence[Candidate], at: datetime) -> Judged:
-    tenant = md.tenant(dog.tenant_id)
-    place = md.locate(dog.tenant_id, dog.latitude, dog.longitude)
-    exif = _position(dog.exif_latitude, dog.exif_longitude)
-    device = _position(dog.gps_latitude, dog.gps_longitude)
-    nearest = candidates[0] if candidates else None
-    case = Case(
-        report_id=dog.id,
-        tenant_id=dog.tenant_id,
-        received_at=dog.created_at,
-        zone=tenant.timezone,
-        latitude=dog.latitude,
-        longitude=dog.longitude,
-        inside_boundary=place.inside,
-        km_outside=place.km_outside,
-        photos=tuple(_photo(row) for row in rows),
-    )
-    config, limits = md.risk_config(dog.tenant_id), md.validation_limits(dog.tenant_id)
-    outcomes = evaluate(md.fraud_rules(dog.tenant_id), config, case)
-    result = score(outcomes, config)
-    judged = (
-        checks.gps_location(exif, device, Position(dog.latitude, dog.longitude), limits),
-        checks.timestamp_freshness(dog.captured_at, dog.created_at, limits),
+def _histories(conn: Connection, md: MasterData, reports: Sequence[Received], rules: Mapping[str, RuleSet]) -> dict[UUID, History]:
+    """What went before each report, asked once for all tenants of one rule set."""
+    found: dict[UUID, History] = {}
+    for some in {id(entry): entry for entry in rules.values()}.values():
+        mine = [report for report in reports if rules[report.tenant_id] is some]
+        subjects = [report.subject(md.tenant(report.tenant_id).timezone) for report in mine]
+        found |= zip((report.id for report in mine), gather(conn, some.needs, subjects), strict=True)
+    return found
+
+
+def _alike(conn: Connection, md: MasterData, reports: Sequence[Received], rules: Mapping[str, RuleSet]) -> dict[UUID, list[Match]]:
+    """Earlier dog photos that are the same or nearly so, as far back as check and rules look; likest first."""
+    widest = max((max(_bits(md, report.tenant_id), rules[report.tenant_id].needs.alike_bits or 0) for report in reports), default=0)
+
+    def search(some: Sequence[Received], days: Mapping[str, int]) -> dict[UUID, list[Candidate]]:
+        probes = []
+        for report in some:
+            dog, since = report.dog, report.created_at - timedelta(days=days[report.tenant_id])
+            probes.append(Probe(report.id, report.tenant_id, dog["phash"], dog["sha256"], since, report.created_at))
+        return find_duplicates(conn, probes, widest)
+
+    checked = {tenant_id: md.validation_limits(tenant_id).duplicate_lookback_days for tenant_id in rules}
+    ruled = {tenant_id: some.needs.alike_days for tenant_id, some in rules.items()}
+    found = search(reports, {tenant_id: max(checked[tenant_id], ruled[tenant_id]) for tenant_id in rules})
+    # The search gives the likest alone; where older ones may have crowded out those within a rule's days, it looks again
+    crowded = [r for r in reports if len(found.get(r.id, ())) >= CANDIDATES_PER_PHOTO and 0 < ruled[r.tenant_id] < checked[r.tenant_id]]
+    for report_id, more in (search(crowded, ruled) if crowded else {}).items():
+        known = {candidate.report_id for candidate in found[report_id]}
+        found[report_id] = [*found[report_id], *(candidate for candidate in more if candidate.report_id not in known)]
+    ids = {candidate.report_id for candidates in found.values() for candidate in candidates}
+    times = {row.id: row.created_at for row in conn.execute(_RECEIVED_AT, {"ids": list(ids)})} if ids else {}
+    return {
+        report_id: [Match(c.report_id, c.report_number, times[c.report_id], c.similarity, c.same_bytes) for c in candidates]
+        for report_id, candidates in found.items()
+    }
+
+
+def _bits(md: MasterData, tenant_id: str) -> int:
+    return md.validation_limits(tenant_id).duplicate_hash_distance
+
+
+def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, rejected: set[UUID], at: datetime) -> Judged:
+    tenant, limits = md.tenant(report.tenant_id), md.validation_limits(report.tenant_id)
+    dog, pin = report.dog, report.pin
+    place = md.locate(report.tenant_id, pin.latitude, pin.longitude)
+    measured = (
+        checks.gps_location(position(dog["exif_latitude"], dog["exif_longitude"]), report.device, pin, limits),
+        checks.timestamp_freshness(dog["captured_at"], report.created_at, limits),
         checks.boundary(place.inside, place.km_outside, tenant.name, place.nearest_tenant),
-        checks.duplicate_image(
-            None if nearest is None else Nearest(str(nearest.report_id), nearest.report_number, nearest.similarity, nearest.same_bytes),
-            limits,
-        ),
-        checks.fraud_score(result, config.auto_reject_threshold),
+        checks.duplicate_image(_nearest(report, history, limits.duplicate_hash_distance, limits.duplicate_lookback_days, rejected), limits),
     )
-    return Judged(dog, judged, tuple(outcomes), result, at)
-
-
-def _probe(md: MasterData, dog: Row[Any]) -> Probe:
-    since = dog.created_at - timedelta(days=md.validation_limits(dog.tenant_id).duplicate_lookback_days)
-    return Probe(dog.id, dog.tenant_id, dog.phash, bytes(dog.sha256), since, dog.created_at)
-
-
-def _max_distance(md: MasterData, dogs: Mapping[UUID, Row[Any]]) -> int:
-    """The widest limit among the batch's tenants; a narrower one counts again when the report is judged."""
-    return max((md.validation_limits(dog.tenant_id).duplicate_hash_distance for dog in dogs.values()), default=0)
-
-
-def _photo(row: Row[Any]) -> Photo:
-    """A photo as the rules see it: its own EXIF place first, then the client's claim."""
-    own = row.exif_latitude is not None
-    return Photo(
-        purpose="DOG_PHOTO" if row.evidence_type == "DOG_PHOTO" else "SELFIE",
-        latitude=row.exif_latitude if own else row.claimed_latitude,
-        longitude=row.exif_longitude if own else row.claimed_longitude,
-        taken_at=row.captured_at,
-        exif_present=row.exif_present,
+    case = Case(
+        report_id=report.id,
+        tenant_id=report.tenant_id,
+        received_at=report.created_at,
+        zone=tenant.timezone,
+        document=document(report, history, measured),
+        history=history,
+        inside=place.inside,
+        km_outside=place.km_outside,
+        ward_code=None if place.ward is None else place.ward.code,
+        now=at,
+        gone=rejected,
     )
+    outcomes, result = evaluate(rules, case)
+    fraud = checks.fraud_score(result, rules.config.auto_reject_threshold)
+    return Judged(report, (*measured, fraud), outcomes, result, history, (), at)
 
 
-def _position(latitude: float | None, longitude: float | None) -> Position | None:
-    return None if latitude is None or longitude is None else Position(latitude, longitude)
-
-
-def _record(conn: Connection, md: MasterData, judged: Sequence[Judged]) -> None:
-    check_rows, rule_rows, packets = [], [], []
-    for j in judged:
-        version = md.version_of("FRAUD-DETECTION", "FraudRules", j.report.tenant_id)
-        common = {"report_id": str(j.report.id), "tenant_id": j.report.tenant_id, "at": j.at.isoformat()}
-        check_rows += [{**common, **_check_row(check, position, version)} for position, check in enumerate(j.checks, start=1)]
-        rule_rows += [{**common, **_rule_row(outcome, version)} for outcome in j.outcomes]
-        packets += _packets(j)
-    conn.execute(_CHECKS, {"rows": json.dumps(check_rows)})
-    conn.execute(_RULES, {"rows": json.dumps(rule_rows)})
-    write_packets(conn, packets)
-
-
-def _check_row(check: Check, position: int, version: int) -> dict[str, Any]:
-    return {
-        "name": check.name,
-        "position": position,
-        "passed": check.passed,
-        "measured": check.measured,
-        "limit_value": check.limit,
-        "unit": check.unit,
-        "reason": check.reason,
-        "details": dict(check.details),
-        "rule_version": version,
-    }
-
-
-def _rule_row(outcome: RuleOutcome, version: int) -> dict[str, Any]:
-    return {
-        "rule_id": outcome.rule_id,
-        "rule_code": outcome.rule_code,
-        "category": outcome.category,
-        "condition_type": outcome.condition_type,
-        "outcome": "ERROR" if outcome.failed else "FIRED" if outcome.fired else "CLEAR",
-        "score": round(outcome.weight) if outcome.fired else 0,
-        "weight": round(outcome.weight),
-        "message": outcome.message,
-        "details": dict(outcome.details),
-        "rules_version": version,
-    }
+def _nearest(report: Received, history: History, bits: int, days: int, rejected: set[UUID]) -> Nearest | None:
+    """The likest photo within the check's own limits; a report that this batch rejected is no original."""
+    since, farthest = report.created_at - timedelta(days=days), 1 - bits / 64
+    for match in history.alike:
+        if match.similarity >= farthest and match.created_at >= since and match.report_id not in rejected:
+            return Nearest(str(match.report_id), match.report_number, match.similarity, match.same_bytes)
+    return None
 
 
 def _packets(judged: Judged) -> list[PacketHeader]:

@@ -26,3 +26,35 @@ SELECT p.id, p.tenant_id, p.report_id, p.report_number, p.beneficiary_id, p.amou
 FROM payout.payout p
 JOIN payout.attempt a ON a.payout_id = p.id AND a.number = p.retry_count
 LEFT JOIN payout.fund_account f ON f.id = a.fund_account_id;
+
+-- What was found in a report's last evaluation, one row a check and one row a rule that fired, failed or was skipped.
+DROP VIEW IF EXISTS fraud.check_result;
+CREATE VIEW fraud.check_result WITH (security_invoker = true) AS
+SELECT e.report_id, e.tenant_id, c.name, c.position::int AS position, c.passed, c.measured, c."limit" AS limit_value, c.unit, c.reason,
+       coalesce(c.details, '{}') AS details,
+       CASE WHEN c.name = 'FRAUD_SCORE' THEN e.rules_version ELSE e.limits_version END AS rule_version, e.evaluated_at AS checked_at
+FROM fraud.evaluation e
+CROSS JOIN LATERAL ROWS FROM (jsonb_to_recordset(e.checks) AS (name text, passed boolean, measured float8, "limit" float8, unit text,
+                                                               reason text, details jsonb)) WITH ORDINALITY
+    AS c (name, passed, measured, "limit", unit, reason, details, position)
+WHERE NOT EXISTS (SELECT FROM fraud.evaluation n WHERE n.report_id = e.report_id AND n.number > e.number);
+DROP VIEW IF EXISTS fraud.rule_result;
+CREATE VIEW fraud.rule_result WITH (security_invoker = true) AS
+SELECT e.report_id, e.tenant_id, r.outcome, r.id AS rule_id, r.code AS rule_code, r.name AS rule_name, r.category,
+       r.type AS condition_type, coalesce(r.score, 0) AS score, r.weight, r.threshold, r.value, r.message,
+       jsonb_strip_nulls(coalesce(r.details, '{}') || jsonb_build_object('threshold', r.threshold, 'actual', r.value)) AS details,
+       coalesce(r.rejects, false) AS rejects, e.rules_version, e.evaluated_at
+FROM fraud.evaluation e
+CROSS JOIN LATERAL (
+    SELECT 'FIRED' AS outcome, f.* FROM jsonb_to_recordset(e.fired)
+        AS f (id text, code text, name text, category text, type text, score float8, weight float8, threshold jsonb, value jsonb,
+              message text, details jsonb, rejects boolean)
+    UNION ALL
+    SELECT 'ERROR', f.* FROM jsonb_to_recordset(e.unevaluated)
+        AS f (id text, code text, name text, category text, type text, score float8, weight float8, threshold jsonb, value jsonb,
+              message text, details jsonb, rejects boolean)
+    UNION ALL
+    SELECT 'SKIPPED', x.id, NULL, NULL, NULL, 'EXTERNAL_VALIDATOR', 0, NULL, NULL, NULL, s.reason, NULL, NULL
+    FROM jsonb_to_recordset(e.skipped) AS s (reason text, rules jsonb) CROSS JOIN LATERAL jsonb_array_elements_text(s.rules) AS x (id)
+) r
+WHERE NOT EXISTS (SELECT FROM fraud.evaluation n WHERE n.report_id = e.report_id AND n.number > e.number);

@@ -332,7 +332,7 @@ def _end(rt: Runtime, fate: Fate, report_id: UUID) -> End:
             payout_status=report.payout_status,
             payout=(payout[0].status, payout[0].retry_count) if payout else None,
             history=tuple((row.version, row.action, row.to_state) for row in history),
-            checks=len(rows("SELECT name FROM sdcrs.validation_check WHERE report_id = :id")),
+            checks=len(rows("SELECT name FROM fraud.check_result WHERE report_id = :id")),
             messages=tuple(
                 row.template_id for row in rows("SELECT template_id FROM sdcrs.notification WHERE report_id = :id ORDER BY template_id")
             ),

@@ -50,10 +50,10 @@ def test_a_worker_killed_between_the_checks_and_the_verdict(house: House) -> Non
     report_id = factories.submitted(house.rt, house.people.teacher)
     die(house, "pipeline.validation.job:_move", "before")
     assert factories.status_of(house.rt, report_id) == "PENDING_VALIDATION"
-    assert not house.all("SELECT name FROM sdcrs.validation_check WHERE report_id = :id", id=report_id)
+    assert not house.all("SELECT name FROM fraud.check_result WHERE report_id = :id", id=report_id)
     run_until_idle(all_jobs(house.rt), house.clock)
     assert factories.status_of(house.rt, report_id) == "PENDING_VERIFICATION"
-    assert len(house.all("SELECT name FROM sdcrs.validation_check WHERE report_id = :id", id=report_id)) == 5
+    assert len(house.all("SELECT name FROM fraud.check_result WHERE report_id = :id", id=report_id)) == 5
 
 
 def tell(house: House, killed_at: tuple[str, str] | None) -> list[object]:

@@ -20,7 +20,7 @@ def test_a_good_report_reaches_the_verifier_with_five_checks(rt: Runtime, who: f
     report_id = factories.validated(rt, who.teacher)
     with rt.database.begin(who.verifier.scope) as conn:
         checks = conn.execute(
-            text("SELECT name, passed, reason FROM sdcrs.validation_check WHERE report_id = :id ORDER BY position"), {"id": report_id}
+            text("SELECT name, passed, reason FROM fraud.check_result WHERE report_id = :id ORDER BY position"), {"id": report_id}
         ).all()
     assert [c.name for c in checks] == ["GPS_LOCATION", "TIMESTAMP_FRESHNESS", "BOUNDARY_CHECK", "DUPLICATE_IMAGE", "FRAUD_SCORE"]
     assert all(c.passed for c in checks), checks

@@ -22,6 +22,7 @@ OPERATIONS = [
     ("upload_file", "TEACHER MC_OFFICER DISTRICT_ADMIN STATE_ADMIN"),
     ("search_officers", "MC_SUPERVISOR DISTRICT_ADMIN STATE_ADMIN AUDITOR"),
     ("locate", " ".join(ROLES)),
+    ("evaluate_fraud", "DISTRICT_ADMIN STATE_ADMIN"),
     ("search_payouts", "DISTRICT_ADMIN STATE_ADMIN AUDITOR"),
     ("retry_payout", "STATE_ADMIN"),
     ("resolve_payout", "STATE_ADMIN"),

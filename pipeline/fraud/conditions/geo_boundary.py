@@ -1,12 +1,21 @@
-"""GEO_BOUNDARY: fires when the place lies outside the tenant."""
+"""GEO_BOUNDARY: fires when the place lies outside the tenant, or outside the ward that the report names."""
 
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import GeoBoundary
 
 
 def evaluate(condition: GeoBoundary, case: Case) -> Verdict:
-    """The report lies outside the tenant's boundary."""
-    if case.inside_boundary:
-        return Verdict(False, f"Inside {case.tenant_id}")
-    return Verdict(True, f"{case.km_outside:.1f} km outside {case.tenant_id}", {"kmOutside": round(case.km_outside, 3)})
+    """The report lies outside its area."""
+    (place,) = read(condition.field, case)
+    if place.value is None or place.value["latitude"] is None or place.value["longitude"] is None:
+        return Verdict(False, "The report names no place")
+    if condition.boundary_type == "WARD":
+        named = place.value["ward"]
+        if named is None or not case.inside:
+            return Verdict(False, "The report names no ward" if named is None else f"Outside {case.tenant_id}, so in none of its wards")
+        return Verdict(case.ward_code != named, f"The pin is in ward {case.ward_code}, the report names {named}", named, case.ward_code)
+    if case.inside:
+        return Verdict(False, f"Inside {case.tenant_id}", 0, 0.0)
+    return Verdict(True, f"{case.km_outside:.1f} km outside {case.tenant_id}", 0, round(case.km_outside, 3))

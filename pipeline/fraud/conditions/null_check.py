@@ -1,20 +1,17 @@
-"""NULL_CHECK: fires when any photo lacks the named field."""
+"""NULL_CHECK: fires when the named field is missing; with `[*]`, when any photo lacks it."""
 
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import NullCheck
-
-FIELDS = {
-    "evidences[*].metadata.gpsLatitude": "latitude",
-    "evidences[*].metadata.gpsLongitude": "longitude",
-    "evidences[*].metadata.timestamp": "taken_at",
-}
 
 
 def evaluate(condition: NullCheck, case: Case) -> Verdict:
-    """A photo says nothing where it should say something."""
-    attribute = FIELDS[condition.field]
-    missing = [photo.purpose for photo in case.photos if getattr(photo, attribute) is None]
-    if missing:
-        return Verdict(True, f"{attribute} is missing in {', '.join(missing)}", {"missing": missing})
-    return Verdict(False, f"{attribute} is present in all {len(case.photos)} photos")
+    """The report says nothing where it should say something."""
+    name = condition.field.rpartition(".")[2]
+    found = read(condition.field, case)
+    missing = [one.purpose for one in found if one.value is None or one.value == ""]
+    if not missing and found:
+        return Verdict(False, f"{name} is there")
+    where = ", ".join(purpose for purpose in missing if purpose) if found else "any photo, since there is none"
+    return Verdict(True, f"{name} is missing" + (f" in {where}" if where else ""), value=len(missing) or None)

@@ -1,19 +1,20 @@
-"""TIMESTAMP_AGE: fires when any photo is older than `maxAgeHours` at receipt."""
+"""TIMESTAMP_AGE: fires when any of the named times is more than `maxAgeHours` before receipt."""
 
+from pipeline.clock import epoch_ms
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import TimestampAge
+
+HOUR_MS = 3_600_000
 
 
 def evaluate(condition: TimestampAge, case: Case) -> Verdict:
     """The evidence is old."""
-    limit_h = float(condition.max_age_hours)
-    ages_h = [(case.received_at - photo.taken_at).total_seconds() / 3600 for photo in case.photos if photo.taken_at is not None]
-    if not ages_h:
-        return Verdict(False, "No photo tells when it was taken")
-    oldest_h = max(ages_h)
-    return Verdict(
-        oldest_h > limit_h,
-        f"Oldest photo is {oldest_h:.1f} h old, limit {limit_h:g} h",
-        {"threshold": limit_h, "actual": round(oldest_h, 2)},
-    )
+    limit_h = condition.max_age_hours
+    times_ms = [found.value for found in read(condition.field, case) if found.value is not None]
+    if not times_ms:
+        return Verdict(False, "No photo tells when it was taken", limit_h)
+    age_ms = (epoch_ms(case.received_at) or 0) - min(times_ms)
+    age_h = age_ms / HOUR_MS
+    return Verdict(age_ms > limit_h * HOUR_MS, f"Oldest photo is {age_h:.1f} h old, limit {limit_h} h", limit_h, round(age_h, 2))

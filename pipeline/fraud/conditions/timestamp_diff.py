@@ -1,19 +1,21 @@
-"""TIMESTAMP_DIFF: fires when dog photo and selfie lie more than `maxDiffMinutes` apart."""
+"""TIMESTAMP_DIFF: fires when two times of the report lie more than `maxDiffMinutes` apart."""
 
 from pipeline.fraud.case import Case
 from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import TimestampDiff
+
+MINUTE_MS = 60_000
 
 
 def evaluate(condition: TimestampDiff, case: Case) -> Verdict:
-    """Photo and selfie were not taken together."""
-    limit_min = float(condition.max_diff_minutes)
-    dog, selfie = case.photo("DOG_PHOTO"), case.photo("SELFIE")
-    if dog is None or selfie is None or dog.taken_at is None or selfie.taken_at is None:
-        return Verdict(False, "Photo or selfie does not tell when it was taken")
-    apart_min = abs((dog.taken_at - selfie.taken_at).total_seconds()) / 60
-    return Verdict(
-        apart_min > limit_min,
-        f"Photo and selfie {apart_min:.1f} min apart, limit {limit_min:g} min",
-        {"threshold": limit_min, "actual": round(apart_min, 2)},
-    )
+    """Photo and selfie were not taken together. Where a path names several times, the two farthest apart count."""
+    limit_min = condition.max_diff_minutes
+    one = [found.value for found in read(condition.field1, case) if found.value is not None]
+    other = [found.value for found in read(condition.field2, case) if found.value is not None]
+    if not one or not other:
+        return Verdict(False, "Not both photos tell when they were taken", limit_min)
+    apart_ms = max(max(one) - min(other), max(other) - min(one))
+    apart_min = apart_ms / MINUTE_MS
+    message = f"Photo and selfie {apart_min:.1f} min apart, limit {limit_min} min"
+    return Verdict(apart_ms > limit_min * MINUTE_MS, message, limit_min, round(apart_min, 2))

@@ -155,7 +155,10 @@ def fraud_request(facts: RecordedFacts) -> Part:
 
 
 def fraud_response(facts: RecordedFacts) -> Part:
-    """03/07: score, level and each rule; only reviewers see what the rules found, or the rules could be played."""
+    """03/07: score, level and the rules that fired, failed or were skipped; every other rule was evaluated and did not fire.
+
+    Only reviewers see what the rules found, or the rules could be played.
+    """
     report, fraud = facts.report, facts.fraud
     rules: Sequence[Row] = fraud.get("rules", ()) if facts.reviews else ()
     inner = [_rule(row) for row in rules if row.get("condition_type") != "EXTERNAL_VALIDATOR"]
@@ -172,7 +175,7 @@ def fraud_response(facts: RecordedFacts) -> Part:
             "ruleResults": inner,
             "externalResults": outer,
             "summary": {
-                "totalRulesEvaluated": len(rules),
+                "totalRulesEvaluated": _looked_at(fraud, rules) if facts.reviews else None,
                 "internalRulesTriggered": sum(row["triggered"] for row in inner),
                 "externalRulesTriggered": sum(row["triggered"] for row in outer),
                 "customSpelRulesEvaluated": len(custom),
@@ -282,6 +285,11 @@ def _fraud_evidence(row: Row) -> Part:
             "contentHash": None if content is None else f"sha256:{bytes(content).hex()}",
         },
     }
+
+
+def _looked_at(fraud: Row, rules: Sequence[Row]) -> int:
+    """Every rule of the set: those that were evaluated, failed or were skipped. Those that did not fire have no row."""
+    return int(fraud.get("rules_looked_at") or 0) + sum(row.get("outcome") in ("ERROR", "SKIPPED") for row in rules)
 
 
 def _rule(row: Row) -> Part:

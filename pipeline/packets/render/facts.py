@@ -45,8 +45,8 @@ class RecordedFacts:
     evidence: Sequence[Row] = ()  # sdcrs.evidence; `url`: signed, if the reader may open it; the file's exif_… beside
     history: Row = field(default_factory=dict)  # the row of sdcrs.report_history that the packet belongs to
     timeline: Sequence[Row] = ()  # to_state and occurred_at of every history row, oldest first
-    checks: Sequence[Row] = ()  # sdcrs.validation_check
-    fraud: Row = field(default_factory=dict)  # evaluated_at and `rules`: rows of fraud.rule_result
+    checks: Sequence[Row] = ()  # fraud.check_result
+    fraud: Row = field(default_factory=dict)  # evaluated_at and rules_looked_at of fraud.evaluation; `rules`: rows of fraud.rule_result
     payout: Row = field(default_factory=dict)  # payout.payout
     attempt: Row = field(default_factory=dict)  # payout.attempt; `contact_id`, `fund_account` are the provider's ids
     notification: Row = field(default_factory=dict)  # sdcrs.notification; `message`: its text, `gateway_number`: with country code
