@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 
+# Without compiled modules every start of every process would compile all packages anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-unit test-long check fix bench docs lock clean
 

@@ -9,13 +9,15 @@ once and serves list, count and chart alike.
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from pipeline.database.engine import Command
 from pipeline.database.engine import dicts as driver_dicts
+
+if TYPE_CHECKING:
+    import pandas
 
 FOLDER = Path(__file__).parent
 MAX_ROWS = 10_000  # no screen shows more; a statement that can return more needs a limit of its own
@@ -84,8 +86,10 @@ def one(conn: Connection, name: str, **params: Any) -> RowMapping | None:
     return conn.execute(statement(name), params).mappings().one_or_none()
 
 
-def frame(conn: Connection, name: str, **params: Any) -> pandas.DataFrame:
+def frame(conn: Connection, name: str, **params: Any) -> "pandas.DataFrame":
     """The rows as a DataFrame with the statement's columns, also when there are none."""
+    import pandas  # noqa: PLC0415 - half a second and 40 MB that a process without charts does not pay
+
     result = conn.execute(statement(name), params)
     columns = list(result.keys())
     found = result.fetchmany(MAX_ROWS + 1)
