@@ -44,6 +44,7 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_UNKNOWN_FILE": ErrorSpec(400, "File {fileStoreId} does not exist or is not yours. Upload it first.", ("fileStoreId",)),
     "SDCRS_UNKNOWN_SERVICE_TYPE": ErrorSpec(400, "Report type {serviceType} does not exist. Use one of {known}.", ("serviceType", "known")),
     "SDCRS_FILE_TOO_LARGE": ErrorSpec(413, "The file is larger than {maxMegabytes} MB.", ("maxMegabytes",)),
+    "SDCRS_FILE_FORMAT": ErrorSpec(415, "{fileName} is {format}; only JPEG and PNG are taken. {advice}", ("fileName", "format", "advice")),
     "SDCRS_FILE_NOT_AN_IMAGE": ErrorSpec(400, "{fileName} is not a JPEG or PNG photo that can be read: {detail}", ("fileName", "detail")),
     "SDCRS_UNKNOWN_REASON": ErrorSpec(
         400, "Reason {reason} does not exist or is not for this action. Use one of {known}.", ("reason", "known")
@@ -77,6 +78,9 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_BAD_SIGNATURE": ErrorSpec(401, "The webhook signature does not match."),
     # the machine
     "SDCRS_BUSY": ErrorSpec(503, "The service is busy. Try again in {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),
+    "SDCRS_PHOTO_NOT_EXAMINED": ErrorSpec(
+        503, "{fileName} could not be examined: {detail}. Send it again; if that does not help, take a new one.", ("fileName", "detail")
+    ),
     "SDCRS_PROVIDER_AWAY": ErrorSpec(503, "The payment provider does not answer ({why}). Try again shortly.", ("why",)),
     "SDCRS_DATABASE_DOWN": ErrorSpec(503, "The database cannot be reached. Try again shortly."),
     "SDCRS_DATABASE_NOT_STARTED": ErrorSpec(500, "The embedded database does not start: {detail}", ("detail",)),

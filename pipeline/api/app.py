@@ -16,6 +16,7 @@ from pipeline.api.call import Parts
 from pipeline.api.gate import MAX_WAIT_S, Gate
 from pipeline.api.serving import call_of
 from pipeline.errors import AppError
+from pipeline.filestore import pool
 from pipeline.reports.intake import Intake
 from pipeline.runtime import Runtime, open_runtime
 from pipeline.settings import Settings, load
@@ -26,7 +27,9 @@ THREADS = 8  # more only take turns: one process has one interpreter lock, and t
 SPARE_CONNECTIONS = 2  # master data is looked at again, and numbers are taken, beside a request's own transaction
 SIGN_IN_WAIT_S = 10.0  # a school's teachers sign in when the day begins; each hash takes a tenth of a second
 SIGN_INS_WAITING = 128
-POOL_SIZE = THREADS + CONCURRENT_HASHES + SPARE_CONNECTIONS
+UPLOAD_WAIT_S = 10.0  # who has sent megabytes rather waits than sends them again
+UPLOADS_WAITING = 32  # their photos lie on the disk, not in memory, until their turn
+POOL_SIZE = THREADS + CONCURRENT_HASHES + SPARE_CONNECTIONS + pool.MOST
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -60,7 +63,9 @@ def build(rt: Runtime, threads: int = THREADS, max_wait_s: float = MAX_WAIT_S) -
 @asynccontextmanager
 async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS, max_wait_s: float = MAX_WAIT_S) -> AsyncIterator[None]:
     sign_in = Gate(CONCURRENT_HASHES, "sign-in", SIGN_IN_WAIT_S, SIGN_INS_WAITING)
-    parts = Parts(rt, Intake(rt), Gate(threads, "api", max_wait_s), sign_in)
+    photos = pool.PhotoPool()
+    uploads = Gate(photos.processes, "upload", UPLOAD_WAIT_S, UPLOADS_WAITING)
+    parts = Parts(rt, Intake(rt), Gate(threads, "api", max_wait_s), sign_in, uploads, photos)
     rt.masterdata.current()  # the first request should not wait for it
     app.state.parts = parts
     try:
@@ -68,6 +73,8 @@ async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS, max_wait_s
     finally:
         parts.gate.close()
         parts.sign_in_gate.close()
+        parts.upload_gate.close()
+        parts.photos.close()
 
 
 def _app(lifespan: Lifespan) -> FastAPI:

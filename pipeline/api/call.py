@@ -14,6 +14,7 @@ from pipeline.access.policy import Operation, check
 from pipeline.access.sessions import read_session
 from pipeline.api.gate import Gate
 from pipeline.errors import AppError
+from pipeline.filestore.pool import PhotoPool
 from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
 from pipeline.packets.contracts.common import RequestInfo, parse, read_json
@@ -53,6 +54,8 @@ class Parts:
     intake: Intake
     gate: Gate
     sign_in_gate: Gate  # hashing takes a core and 64 MiB; others do not wait behind it
+    upload_gate: Gate  # so does measuring a photo, in a process of the pool
+    photos: PhotoPool
 
 
 @dataclass

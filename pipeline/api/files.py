@@ -1,5 +1,6 @@
 """Photos: uploaded by people, opened by a short-lived link or by a person who may see them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import get_args
@@ -46,11 +47,15 @@ async def store(request: Request) -> Response:
         if refusal.status_code != 200:
             return refusal
         fields, files = await _read_form(request)
-        return await parts.gate.run(partial(carry_out, partial(store_files, fields=fields, files=files), call))
     except AppError as error:
         return refused(call, [error])
     except ClientDisconnect:
         return Response(status_code=400)
+    try:
+        return await parts.upload_gate.run(partial(carry_out, partial(store_files, fields=fields, files=files), call))
+    except AppError as error:  # no thread took it, so nobody else closes them
+        _close(files)
+        return refused(call, [error])
 
 
 @router.get("/{file_store_id}")
@@ -59,10 +64,14 @@ async def fetch(request: Request) -> Response:
     return await serve(request, open_file, max_bytes=0)
 
 
-def store_files(call: Call, fields: dict[str, str], files: list[tuple[str, bytes]]) -> Response:
-    """201 with the ids, as packet 02/06."""
-    sent = parse(UploadFields, {**fields, **call.query})
-    stored = upload(call.rt, call.caller, sent.tenant_id, sent.module, sent.tag, files)
+def store_files(call: Call, fields: dict[str, str], files: Sequence[UploadFile]) -> Response:
+    """201 with the ids, as packet 02/06. Closes the files."""
+    try:
+        sent = parse(UploadFields, {**fields, **call.query})
+        contents = [(file.filename or "photo", file.file.read()) for file in files]
+        stored = upload(call.rt, call.caller, sent.tenant_id, sent.module, sent.tag, contents, call.parts.photos.examine)
+    finally:
+        _close(files)
     rows = [
         {
             "id": file.id,
@@ -105,8 +114,8 @@ def _may_upload(call: Call) -> Response:
     return Response()
 
 
-async def _read_form(request: Request) -> tuple[dict[str, str], list[tuple[str, bytes]]]:
-    """The text fields and the files of a multipart body. Raises SDCRS_INVALID_REQUEST and SDCRS_BODY_TOO_LARGE."""
+async def _read_form(request: Request) -> tuple[dict[str, str], list[UploadFile]]:
+    """The text fields and the files of a multipart body, large ones on the disk. Raises SDCRS_INVALID_REQUEST and SDCRS_BODY_TOO_LARGE."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise AppError("SDCRS_INVALID_REQUEST", field="Content-Type", detail="must be multipart/form-data")
@@ -116,13 +125,14 @@ async def _read_form(request: Request) -> tuple[dict[str, str], list[tuple[str, 
         form = await parser.parse()
     except MultiPartException as error:
         raise AppError("SDCRS_INVALID_REQUEST", field="body", detail=error.message) from error
-    try:
-        files = [(item.filename or "photo", await item.read()) for _, item in form.multi_items() if isinstance(item, UploadFile)]
-        fields = {name: item for name, item in form.multi_items() if isinstance(item, str)}
-    finally:
+    fields = {name: item for name, item in form.multi_items() if isinstance(item, str)}
+    return fields, [item for _, item in form.multi_items() if isinstance(item, UploadFile)]
+
+
+def _close(files: Sequence[UploadFile]) -> None:
+    for file in files:
         with suppress(OSError):
-            await form.close()
-    return fields, files
+            file.file.close()
 
 
 def _variant(sent: str) -> Variant:

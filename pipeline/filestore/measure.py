@@ -1,35 +1,35 @@
-"""Looking at uploaded bytes: is this a photo, how large, what does it look like, what does it say of itself.
+"""Looking at uploaded bytes: is this a photo, how large, how sharp, what does it look like, what does it say of itself.
 
-Pure: no database, no storage. Everything in a file is what its sender chose to put there: EXIF is a signal and never a
-proof, and whatever cannot be read in it is None and not an error.
+Pure: no database, no storage. A photo is decoded once, small: a JPEG to an eighth of its sides by its own mathematics, a
+large PNG strip by strip. How much memory that takes is known from the header before anything is unfolded.
 """
 
 import hashlib
 import io
-import math
-import re
 import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import imagehash
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from pipeline.errors import AppError
+from pipeline.filestore.exif import facts, orientation, read_exif
+from pipeline.filestore.formats import content_type_of, passes_of
+from pipeline.filestore.quality import quality_of
 
 MAX_BYTES = 10 * 1024 * 1024  # a phone's photo of 50 megapixels at full quality is about that
 MAX_MEGABYTES = 10
-MAX_PIXELS = 40_000_000  # 160 MB when decoded, and more than the phones in use take; a small file can unfold to far more
+MAX_PIXELS = 40_000_000  # more than the phones in use take; a small file can unfold to far more
+MAX_UNFOLDED_BYTES = 96 * 1024 * 1024  # while decoding: PNGs of 25 megapixels, and JPEGs in passes of 33; others take a megabyte
+MAX_PASSES = 64  # over a JPEG's picture; programs write up to thirteen, and each costs time
+STRIP_PIXELS = 1_000_000  # of a large PNG at a time: 4 MB
 HASH_SOURCE_PX = 256  # eight times what the hash looks at: decoding a JPEG down to that changes two bits at most
-MAX_TEXT = 128  # characters of a maker's name; longer ones are somebody's joke
-EARLIEST_YEAR, LATEST_YEAR = 1990, 2099  # no EXIF is older; a date outside says nothing
-MAX_OFFSET_MIN = 840  # the world's zones end at +14:00
 
 # What Pillow raises on bytes made to confuse it, gathered by fuzzing; anything else is a fault of ours and may surface.
 DECODER_ERRORS = (
@@ -41,12 +41,9 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow only warns up to twice the limit
 warnings.filterwarnings(
     "ignore", category=UserWarning, module=r"PIL\."
-)  # it remarks on damaged EXIF, which a sender could fill our log with
+)  # it remarks on damaged files, which a sender could fill our log with
 
-_decoding = threading.BoundedSemaphore(2)  # large photos take 160 MB each while they are decoded
-_DATE_TIME = re.compile(r"([0-9]{4}):([0-9]{2}):([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})")
-_OFFSET = re.compile(r"Z|([+-])([0-9]{2}):?([0-5][0-9])")
-_FORMATS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+_decoding = threading.BoundedSemaphore(2)  # large photos take 100 MB each while they are decoded
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -74,33 +71,55 @@ class Measured:
     exif_gps_at: datetime | None = None  # UTC, from the satellites
     exif_taken_at: datetime | None = None  # without a zone, as the camera's own clock had it
     exif_offset_min: int | None = None  # that clock's offset from UTC; None: not written
-    exif_device: str | None = None
+    exif_make: str | None = None
+    exif_model: str | None = None
+    exif_device: str | None = None  # make and model as people say it
     exif_software: str | None = None
+    blur_score: float | None = None  # 0 to 1, 1 is sharp: see `quality`; None in rows from before it was measured
+    exposure_score: float | None = None  # 0 to 1, 1 is well lit
+    brightness: float | None = None  # 0 is black, 1 is white
+    faces: int | None = None  # None: not looked for
+
+
+@dataclass(frozen=True)
+class Look:
+    """A measured photo with the small picture of it: upright, of mode RGB or L, at least 256 pixels where there were so many."""
+
+    measured: Measured
+    picture: Image.Image
+    grey: Image.Image
 
 
 def measure(data: bytes, file_name: str) -> Measured:
-    """Check and measure one photo; at most two at a time in this process.
+    """Check and measure one photo, all but faces; at most two at a time in this process.
 
-    Raises SDCRS_FILE_TOO_LARGE, and SDCRS_FILE_NOT_AN_IMAGE for anything that is not a whole JPEG or PNG of a sane size.
+    Raises SDCRS_FILE_TOO_LARGE, SDCRS_FILE_FORMAT for pictures of another kind, and SDCRS_FILE_NOT_AN_IMAGE for anything
+    else that is not a whole JPEG or PNG of a sane size.
     """
+    return look(data, file_name).measured
+
+
+def look(data: bytes, file_name: str) -> Look:
+    """The same with the picture that was measured. Raises what `measure` raises."""
     if len(data) > MAX_BYTES:
         raise AppError("SDCRS_FILE_TOO_LARGE", maxMegabytes=MAX_MEGABYTES)
-    content_type = next((kind for magic, kind in _FORMATS.items() if data.startswith(magic)), None)
-    if content_type is None:
-        raise _not_an_image(file_name, "it begins like neither")
+    content_type = content_type_of(data, file_name)
     with _decoding:
         try:
-            opened = _open(data, file_name)
-            if content_type == "image/png":  # its checksums; a JPEG has none, and is decoded to its end below
-                opened.verify()  # leaves the object unusable, so it is opened anew
-                opened = _open(data, file_name)
-            raw_width, raw_height = opened.size
+            opened, (width, height) = _open(data, file_name, HASH_SOURCE_PX)
+            opened.load()  # to its end, so a cut one raises; a PNG tells its EXIF only then
             written, exif = _exif(opened)
-            phash, turned = _phash(opened, exif)
+            turn = orientation(exif)
+            picture = _upright(_flat(opened, HASH_SOURCE_PX), turn)
+            grey = picture.convert("L")
+            phash = int.from_bytes(np.packbits(imagehash.phash(grey).hash).tobytes(), "big", signed=True)
+            quality = quality_of(grey)
         except DECODER_ERRORS as error:
             raise _not_an_image(file_name, "it is damaged or cut off") from error
-    width, height = (raw_height, raw_width) if turned else (raw_width, raw_height)
-    return Measured(content_type, width, height, len(data), hashlib.sha256(data).digest(), phash, written, **_facts(exif))
+    if turn >= 5:  # those that lie on their side
+        width, height = height, width
+    digest = hashlib.sha256(data).digest()
+    return Look(Measured(content_type, width, height, len(data), digest, phash, written, **facts(exif), **vars(quality)), picture, grey)
 
 
 def render(data: bytes, longest_px: int) -> bytes:
@@ -110,15 +129,19 @@ def render(data: bytes, longest_px: int) -> bytes:
     """
     with _decoding:
         try:
-            image = _open(data, "photo")
-            _, exif = _exif(image)
-            image.draft(None, (longest_px, longest_px))
-            shown = _upright(_on_white(image), exif)
-            shown.thumbnail((longest_px, longest_px))
-            out = io.BytesIO()
-            Image.frombytes("RGB", shown.size, shown.tobytes()).save(out, "JPEG", quality=85)  # a new image carries nothing over
+            opened, _ = _open(data, "photo", longest_px)
+            opened.load()
+            return shrunk(_upright(_flat(opened, longest_px), orientation(_exif(opened)[1])), longest_px)
         except DECODER_ERRORS as error:
             raise _not_an_image("photo", "it is damaged or cut off") from error
+
+
+def shrunk(picture: Image.Image, longest_px: int) -> bytes:
+    """A picture as a JPEG no longer than `longest_px` that carries its pixels and nothing else."""
+    shown = picture.convert("RGB")
+    shown.thumbnail((longest_px, longest_px))
+    out = io.BytesIO()
+    Image.frombytes("RGB", shown.size, shown.tobytes()).save(out, "JPEG", quality=85)  # a new image carries nothing over
     return out.getvalue()
 
 
@@ -141,132 +164,72 @@ def phash_hex(phash: int) -> str:
     return f"{phash & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
 
-def clean_text(value: object, longest: int) -> str | None:
-    """Text from a file or a client without control characters, spaces folded, cut to `longest`; None when nothing is left."""
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    if not isinstance(value, str):
-        return None
-    printable = "".join(c if c.isprintable() else " " for c in value)
-    return " ".join(printable.split())[:longest].strip() or None
-
-
 def _not_an_image(file_name: str, detail: str) -> AppError:
     return AppError("SDCRS_FILE_NOT_AN_IMAGE", fileName=file_name, detail=detail)
 
 
-def _open(data: bytes, file_name: str) -> Image.Image:
-    image: Image.Image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
-    if image.width * image.height > MAX_PIXELS:
-        raise _not_an_image(file_name, f"{image.width} × {image.height} is more than {MAX_PIXELS // 1_000_000} megapixels")
-    return image
+def _open(data: bytes, file_name: str, wanted_px: int) -> tuple[Image.Image, tuple[int, int]]:
+    """The file with its header read, set to be decoded no smaller than `wanted_px`; and its true size."""
+    opened: Image.Image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+    size = opened.size
+    if opened.width * opened.height > MAX_PIXELS:
+        raise _not_an_image(file_name, f"{opened.width} × {opened.height} is more than {MAX_PIXELS // 1_000_000} megapixels")
+    if isinstance(opened, JpegImageFile):
+        passes, kept_bytes = passes_of(data, opened.size, [(layer[1], layer[2]) for layer in opened.layer])
+        if passes > MAX_PASSES:
+            raise _not_an_image(file_name, f"its picture comes in {passes} passes, at most {MAX_PASSES} are decoded")
+        opened.draft(None, (wanted_px, wanted_px))
+    else:
+        kept_bytes = 0
+        if getattr(opened, "is_animated", False):
+            raise _not_an_image(file_name, "it is an animation")
+        Image.open(io.BytesIO(data), formats=("PNG",)).verify()  # its checksums; leaves the object unusable
+    unfolded = kept_bytes + opened.width * opened.height * _pixel_bytes(opened.mode)
+    if unfolded > MAX_UNFOLDED_BYTES:
+        most = MAX_UNFOLDED_BYTES // 1024**2
+        raise _not_an_image(file_name, f"{size[0]} × {size[1]} of this kind unfold to {unfolded // 1024**2} MB, at most {most} are decoded")
+    return opened, size
+
+
+def _pixel_bytes(mode: str) -> int:
+    """What a decoded pixel takes in Pillow's memory."""
+    return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4
+
+
+def _flat(image: Image.Image, wanted_px: int) -> Image.Image:
+    """The picture as RGB or L on white; a large one strip by strip, shrunk by a whole factor while both sides stay `wanted_px`."""
+    factor = min(image.width, image.height) // wanted_px
+    if image.width * image.height <= 4 * STRIP_PIXELS or factor < 2:
+        return _on_white(image)
+    rows = factor * max(1, STRIP_PIXELS // (image.width * factor))
+    flat: Image.Image | None = None
+    for top in range(0, image.height, rows):
+        strip = _on_white(image.crop((0, top, image.width, min(top + rows, image.height)))).reduce(factor)
+        if flat is None:
+            flat = Image.new(strip.mode, (strip.width, -(-image.height // factor)))
+        flat.paste(strip, (0, top // factor))
+    return flat if flat is not None else _on_white(image)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGB", "L"):
+        if "transparency" not in image.info:
+            return image
+    elif image.mode.startswith("I"):  # 16 bits of grey; Pillow's own conversion makes all but the darkest white
+        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
         layered = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
     return image.convert("RGB")
 
 
-def _upright(image: Image.Image, exif: Mapping[str, Any]) -> Image.Image:
-    turn = _TURNS.get(exif.get("Orientation", 1))
-    return image if turn is None else image.transpose(turn)
+def _upright(image: Image.Image, turn: int) -> Image.Image:
+    return image if turn == 1 else image.transpose(_TURNS[turn])
 
 
-def _phash(image: Image.Image, exif: Mapping[str, Any]) -> tuple[int, bool]:
-    """The perceptual hash, and whether width and height change places. Decodes the whole file, so a cut one raises."""
-    image.draft(None, (HASH_SOURCE_PX, HASH_SOURCE_PX))
-    bits = imagehash.phash(_upright(_on_white(image), exif)).hash
-    return int.from_bytes(np.packbits(bits).tobytes(), "big", signed=True), exif.get("Orientation", 1) in (5, 6, 7, 8)
-
-
-def _exif(image: Image.Image) -> tuple[bool, dict[str, Any]]:
-    """Whether the file has an EXIF block, and its tags by name: those of the image, the camera and the satellites in one."""
-    found: dict[str, Any] = {}
-    if "exif" not in image.info and not image.getexif():
-        return False, found
-    try:
-        exif = image.getexif()
-        parts = (
-            (ExifTags.TAGS, exif),
-            (ExifTags.TAGS, exif.get_ifd(ExifTags.IFD.Exif)),
-            (ExifTags.GPSTAGS, exif.get_ifd(ExifTags.IFD.GPSInfo)),
-        )
-        for names, tags in parts:
-            for tag, value in tags.items():
-                found.setdefault(names.get(tag, str(tag)), value)
-    except DECODER_ERRORS:
-        found.clear()  # an EXIF block that cannot be read says nothing; that there is one is still told
-    if not isinstance(found.get("Orientation", 1), int):
-        del found["Orientation"]
-    return True, found
-
-
-def _facts(exif: Mapping[str, Any]) -> dict[str, Any]:
-    latitude = _degrees(exif.get("GPSLatitude"), exif.get("GPSLatitudeRef"), "NS", 90)
-    longitude = _degrees(exif.get("GPSLongitude"), exif.get("GPSLongitudeRef"), "EW", 180)
-    placed = latitude is not None and longitude is not None and (latitude, longitude) != (0.0, 0.0)
-    make, model = clean_text(exif.get("Make"), MAX_TEXT), clean_text(exif.get("Model"), MAX_TEXT)
-    device = (
-        model if make and model and model.casefold().startswith(make.casefold()) else clean_text(f"{make or ''} {model or ''}", MAX_TEXT)
-    )
-    taken_at = _date_time(exif.get("DateTimeOriginal"))
-    return {
-        "exif_latitude": latitude if placed else None,
-        "exif_longitude": longitude if placed else None,
-        "exif_gps_at": _gps_at(exif.get("GPSDateStamp"), exif.get("GPSTimeStamp")),
-        "exif_taken_at": taken_at,
-        "exif_offset_min": None if taken_at is None else _offset(exif.get("OffsetTimeOriginal") or exif.get("OffsetTime")),
-        "exif_device": device,
-        "exif_software": clean_text(exif.get("Software"), MAX_TEXT),
-    }
-
-
-def _numbers(value: Any, longest: int) -> list[float] | None:
-    """Up to `longest` finite numbers of 0 or more; None when it is anything else (zero denominators are not finite)."""
-    if not isinstance(value, tuple | list) or not 1 <= len(value) <= longest:
-        return None
-    try:
-        found = [float(part) for part in value]
-    except (TypeError, ValueError, ArithmeticError):
-        return None
-    return found if all(math.isfinite(part) and part >= 0 for part in found) else None
-
-
-def _degrees(value: Any, reference: Any, signs: str, limit: int) -> float | None:
-    parts = _numbers(value, 3)
-    sign = clean_text(reference, 1)
-    if parts is None or sign is None or sign.upper() not in signs:
-        return None
-    degrees = sum(part / 60**place for place, part in enumerate(parts))
-    return None if degrees > limit else -degrees if sign.upper() == signs[1] else degrees
-
-
-def _date_time(value: Any) -> datetime | None:
-    parts = _DATE_TIME.fullmatch(clean_text(value, 19) or "")
-    if parts is None:
-        return None
-    try:
-        year, month, day, hour, minute, second = map(int, parts.groups())
-        found = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the camera's clock has no zone
-    except ValueError:
-        return None
-    return found if EARLIEST_YEAR <= found.year <= LATEST_YEAR else None
-
-
-def _gps_at(day: Any, time: Any) -> datetime | None:
-    parts = _numbers(time, 3)
-    midnight = _date_time(f"{clean_text(day, 10)} 00:00:00")
-    if parts is None or len(parts) != 3 or midnight is None:
-        return None
-    seconds = parts[0] * 3600 + parts[1] * 60 + parts[2]
-    return midnight.replace(tzinfo=UTC) + timedelta(seconds=seconds) if seconds <= 86_400 else None
-
-
-def _offset(value: Any) -> int | None:
-    parts = _OFFSET.fullmatch(clean_text(value, 6) or "")
-    if parts is None:
-        return None
-    minutes = 0 if parts[0] == "Z" else int(parts[2]) * 60 + int(parts[3])
-    return None if minutes > MAX_OFFSET_MIN else -minutes if parts[1] == "-" else minutes
+def _exif(image: Image.Image) -> tuple[bool, dict[str, object]]:
+    """Whether a loaded file has an EXIF block, and the tags of it that we look at."""
+    block = image.info.get("exif")
+    if block is None and "Raw profile type exif" in image.info:  # as ImageMagick writes it into a PNG: three lines, then hexadecimal
+        block = bytes.fromhex("".join(str(image.info["Raw profile type exif"]).split("\n")[3:]))
+    return (True, read_exif(block)) if isinstance(block, bytes) else (False, {})

@@ -1,8 +1,8 @@
 """Where photos' bytes are: one folder or bucket, by file id, every object encrypted and bound to its id.
 
 The original is kept byte for byte as evidence and is the only copy with EXIF. What people see is drawn from it when
-first asked for and then kept beside it: `photo`, upright, without EXIF or any note of its camera, and `thumbnail`. They
-can be lost without harm, so only the original is forced to the disk. Who may read a file is not decided here.
+first asked for, or with the upload, and then kept beside it: `photo`, upright, without EXIF or any note of its camera, and
+`thumbnail`. They can be lost without harm, so only the original is forced to the disk. Who may read a file is not decided here.
 """
 
 import hashlib
@@ -22,12 +22,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pipeline.clock import epoch_ms
 from pipeline.errors import AppError
+from pipeline.filestore.examine import THUMBNAIL_PX
 from pipeline.filestore.measure import render
 from pipeline.settings import Settings
 from pipeline.vault.keys import Keyring
 
 Variant = Literal["original", "photo", "thumbnail"]
-LONGEST_PX = {"photo": 2048, "thumbnail": 256}  # a large screen; a row of a list, twice for fine displays
+LONGEST_PX = {"photo": 2048, "thumbnail": THUMBNAIL_PX}  # a large screen, a row of a list
 LINK_TTL_S = 60  # long enough for a page to load what it shows, too short to be passed on
 PATH = "/filestore/v1/files"
 _MAGIC = b"SDF1"
@@ -52,6 +53,10 @@ class FileStore:
         """Store the original; when this returns it survives a power cut (unless `durable` is off: bulk loads call `sync`)."""
         self._write(file_id, "original", data, durable=durable)
 
+    def put_copy(self, file_id: UUID, variant: Variant, data: bytes) -> None:
+        """Keep what was drawn from the original already. It may be lost, and is drawn again then."""
+        self._write(file_id, variant, data, durable=False)
+
     def get(self, file_id: UUID, variant: Variant = "photo") -> bytes:
         """The bytes of one variant, drawn from the original when it is not there yet. Raises SDCRS_NOT_FOUND and SDCRS_DECRYPT_FAILED."""
         try:
@@ -60,7 +65,7 @@ class FileStore:
             if variant == "original":
                 raise AppError("SDCRS_NOT_FOUND", kind="file", id=str(file_id)) from error
         drawn = render(self.get(file_id, "original"), LONGEST_PX[variant])
-        self._write(file_id, variant, drawn, durable=False)
+        self.put_copy(file_id, variant, drawn)
         return drawn
 
     def delete(self, file_id: UUID) -> None:

@@ -16,7 +16,9 @@ from sqlalchemy import Connection, Row, text
 from pipeline.clock import Clock
 from pipeline.database.engine import Database
 from pipeline.errors import AppError
-from pipeline.filestore.measure import Measured, clean_text, measure
+from pipeline.filestore.examine import Examine, examine
+from pipeline.filestore.exif import clean_text
+from pipeline.filestore.measure import Measured
 from pipeline.filestore.store import FileStore
 from pipeline.ids import uuid7
 from pipeline.packets import catalogue
@@ -30,21 +32,23 @@ SEES_NO_SELFIE = frozenset({"MC_OFFICER", "MC_SUPERVISOR"})
 
 _INSERT = text("""
     INSERT INTO sdcrs.file (id, tenant_id, owner_id, module, tag, file_name, content_type, size_bytes, width_px, height_px, sha256, phash,
-                            exif_latitude, exif_longitude, exif_gps_at, exif_taken_at, exif_offset_min, exif_device, exif_software,
-                            exif_present, uploaded_at)
+                            exif_latitude, exif_longitude, exif_gps_at, exif_taken_at, exif_offset_min, exif_make, exif_model,
+                            exif_device, exif_software, exif_present, blur_score, exposure_score, brightness, faces, uploaded_at)
     SELECT v.id, v.tenant_id, v.owner_id, v.module, v.tag, v.file_name, v.content_type, v.size, v.width, v.height,
            decode(v.sha256, 'hex'), v.phash, v.exif_latitude, v.exif_longitude, v.exif_gps_at, v.exif_taken_at, v.exif_offset_min,
-           v.exif_device, v.exif_software, v.exif_present, v.uploaded_at
+           v.exif_make, v.exif_model, v.exif_device, v.exif_software, v.exif_present, v.blur_score, v.exposure_score, v.brightness,
+           v.faces, v.uploaded_at
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
         AS v(id uuid, tenant_id text, owner_id uuid, module text, tag text, file_name text, content_type text, size int, width int,
              height int, sha256 text, phash bigint, exif_latitude double precision, exif_longitude double precision,
-             exif_gps_at timestamptz, exif_taken_at timestamp, exif_offset_min int, exif_device text, exif_software text,
-             exif_present boolean, uploaded_at timestamptz)
+             exif_gps_at timestamptz, exif_taken_at timestamp, exif_offset_min int, exif_make text, exif_model text, exif_device text,
+             exif_software text, exif_present boolean, blur_score double precision, exposure_score double precision,
+             brightness double precision, faces int, uploaded_at timestamptz)
 """)
 _LOAD = text("""
     SELECT id, tenant_id, owner_id, module, tag, file_name, uploaded_at, erased_at, content_type, width_px, height_px, size_bytes,
-           sha256, phash, exif_present, exif_latitude, exif_longitude, exif_gps_at, exif_taken_at, exif_offset_min, exif_device,
-           exif_software
+           sha256, phash, exif_present, exif_latitude, exif_longitude, exif_gps_at, exif_taken_at, exif_offset_min, exif_make,
+           exif_model, exif_device, exif_software, blur_score, exposure_score, brightness, faces
     FROM sdcrs.file WHERE id = :id
 """)
 _EVIDENCE_OF = text("""
@@ -92,11 +96,18 @@ class StoredFile:
 
 
 def upload(
-    rt: Uploads, caller: Person, tenant_id: str, module: str, tag: str | None, files: Sequence[tuple[str, bytes]]
+    rt: Uploads,
+    caller: Person,
+    tenant_id: str,
+    module: str,
+    tag: str | None,
+    files: Sequence[tuple[str, bytes]],
+    examine: Examine = examine,
 ) -> list[StoredFile]:
-    """Measure and store (name, bytes) pairs as the caller's own; all of them or none. Commits.
+    """Measure and store (name, bytes) pairs as the caller's own, with their thumbnails; all of them or none. Commits.
 
-    Raises SDCRS_TENANT_OUT_OF_SCOPE, SDCRS_INVALID_REQUEST and what `measure` raises.
+    `examine` says where the measuring is done: in this process, or in others. Raises SDCRS_TENANT_OUT_OF_SCOPE,
+    SDCRS_INVALID_REQUEST and what `examine` raises.
     """
     if tenant_id not in caller.scope:
         raise AppError("SDCRS_TENANT_OUT_OF_SCOPE", tenantId=tenant_id)
@@ -107,16 +118,17 @@ def upload(
         raise AppError("SDCRS_INVALID_REQUEST", field="module", detail="is empty")
     now = rt.clock.now()
     request_id = uuid7(now)
-    measured = [(name, data, measure(data, safe_name(name))) for name, data in files]  # all are good before any is kept
+    examined = [(safe_name(name), data, examine(data, safe_name(name))) for name, data in files]  # all are good before any is kept
     stored = [
         StoredFile(
-            uuid7(now), tenant_id, caller.account_id, word, clean_text(tag, MAX_WORD), safe_name(name), now, facts, request_id=request_id
+            uuid7(now), tenant_id, caller.account_id, word, clean_text(tag, MAX_WORD), name, now, seen.measured, request_id=request_id
         )
-        for name, _, facts in measured
+        for name, _, seen in examined
     ]
     try:
-        for file, (_, data, _) in zip(stored, measured, strict=True):
+        for file, (_, data, seen) in zip(stored, examined, strict=True):
             rt.files.put(file.id, data)
+            rt.files.put_copy(file.id, "thumbnail", seen.thumbnail)
         with rt.database.begin(caller.scope) as conn:
             insert_files(conn, stored, _app_of(caller))
     except BaseException:
@@ -236,7 +248,13 @@ def _stored(row: Row[Any]) -> StoredFile:
         exif_gps_at=row.exif_gps_at,
         exif_taken_at=row.exif_taken_at,
         exif_offset_min=row.exif_offset_min,
+        exif_make=row.exif_make,
+        exif_model=row.exif_model,
         exif_device=row.exif_device,
         exif_software=row.exif_software,
+        blur_score=row.blur_score,
+        exposure_score=row.exposure_score,
+        brightness=row.brightness,
+        faces=row.faces,
     )
     return StoredFile(row.id, row.tenant_id, row.owner_id, row.module, row.tag, row.file_name, row.uploaded_at, facts, row.erased_at)

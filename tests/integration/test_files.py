@@ -10,6 +10,7 @@ from sqlalchemy import text
 from pipeline.access.caller import Caller
 from pipeline.demo.photos import PHONE, photo
 from pipeline.errors import AppError
+from pipeline.filestore.examine import examine
 from pipeline.filestore.measure import measure
 from pipeline.filestore.store import FileStore
 from pipeline.filestore.upload import StoredFile, check_may_read, insert_files, load_file, upload
@@ -67,7 +68,9 @@ def test_what_was_uploaded_is_read_back_with_all_its_measures(rt):
         loaded = load_file(conn, stored.id)
     assert loaded == stored
     assert loaded.file_name == "IMG_1.jpg"
-    assert loaded.measured == measure(data, "x")
+    assert loaded.measured == examine(data, "x").measured
+    assert loaded.measured.faces is not None
+    assert rt.files.get(stored.id, "thumbnail") == examine(data, "x").thumbnail
     assert rt.files.get(stored.id, "original") == data
 
 

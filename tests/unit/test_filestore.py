@@ -125,7 +125,7 @@ def test_makers_text_is_cut_and_cleaned_of_control_characters():
     ("data", "code"),
     [
         (b"", "SDCRS_FILE_NOT_AN_IMAGE"),
-        (b"GIF89a" + b"\0" * 100, "SDCRS_FILE_NOT_AN_IMAGE"),
+        (b"GIF89a" + b"\0" * 100, "SDCRS_FILE_FORMAT"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SDCRS_FILE_NOT_AN_IMAGE"),
         (b"\xff\xd8\xff" + b"\0" * 100, "SDCRS_FILE_NOT_AN_IMAGE"),
         (encoded(drawing())[:-400], "SDCRS_FILE_NOT_AN_IMAGE"),
