@@ -10,6 +10,8 @@ from pipeline.fraud.spel.parser import parse
 from pipeline.fraud.spel.values import Frame, plain
 
 REMEMBERED: Final = 512  # expressions: some rule versions of forty rules, for every tenant with rules of its own
+SHORT: Final = 600  # characters; closures take some 150 bytes a character, 45 MB if all that are remembered were this long
+REMEMBERED_LONG: Final = 64  # of those longer than that
 
 
 class Compiled:
@@ -36,14 +38,20 @@ def compile(expression: str) -> Compiled:  # noqa: A001 - its name in the contra
         raise SpelError("SYNTAX", "an expression is a text")
     if len(expression) > MAX_CHARACTERS:  # before it becomes a key of the memory
         raise SpelError("LIMIT", f"an expression has at most {MAX_CHARACTERS} characters")
-    return _compiled(expression)
+    try:
+        return _short(expression) if len(expression) <= SHORT else _long(expression)
+    except RecursionError as error:
+        raise SpelError("LIMIT", "no room left to read it: the caller is too deep (RecursionError)") from error
 
 
-@lru_cache(REMEMBERED)
 def _compiled(expression: str) -> Compiled:
     builder = Builder()
     run = builder.build(parse(expression))
     return Compiled(expression, run, frozenset(builder.variables), frozenset(builder.root_names))
+
+
+_short = lru_cache(REMEMBERED)(_compiled)
+_long = lru_cache(REMEMBERED_LONG)(_compiled)
 
 
 def evaluate(expression: str, variables: Mapping[str, Any], root: Any = None) -> Any:

@@ -294,12 +294,12 @@ class Builder:
         first, rest = self.build(node.first), [(_calculation(symbol), self.build(operand)) for symbol, operand in node.rest]
         if len(rest) == 1:
             calculate, other = rest[0]
-            return lambda frame: calculate(first(frame), other(frame))
+            return lambda frame: calculate(first(frame), other(frame), frame)
 
         def run(frame: Frame) -> Any:
             value = first(frame)
             for calculate, operand in rest:
-                value = calculate(value, operand(frame))
+                value = calculate(value, operand(frame), frame)
             return value
 
         return run
@@ -325,16 +325,16 @@ class Builder:
         return run
 
 
-def _calculation(symbol: str) -> Callable[[Any, Any], Any]:
+def _calculation(symbol: str) -> Callable[[Any, Any, Frame], Any]:
     if symbol == "+":
         return operators.plus
     if symbol == "-":
         return operators.minus
-    return lambda left, right: operators.calculate(symbol, left, right)
+    return lambda left, right, _frame: operators.calculate(symbol, left, right)
 
 
 def _matches(frame: Frame, subject: Any, source: Any) -> bool:
-    written = to_text(subject)
+    written = to_text(subject, frame)
     if written is None or kind(source) != "text":
         raise SpelError("TYPE", "matches takes a text on both sides")
     return regex.matches(written, source, frame)
@@ -347,9 +347,9 @@ def _indexed(frame: Frame, value: Any, asked: Any, at: int) -> Any:
         case "map":
             return methods.found(value, asked)
         case "list" | "array" | "collection":
-            return methods.item(value, to_int(asked))
+            return methods.item(value, to_int(asked, frame))
         case "text":
-            return str(methods.item(value, to_int(asked)))
+            return str(methods.item(value, to_int(asked, frame)))
         case _ if kind(asked) == "text":
             return methods.read_property(frame, value, asked, at)
         case _:

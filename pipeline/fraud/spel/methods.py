@@ -92,7 +92,7 @@ def _plain(run: Callable[..., Any]) -> Callable[..., Any]:
 
 _COMMON: Final[Methods] = {
     "equals": (form("Object", lambda frame, one, other: same(one, other, frame), "bool"),),
-    "toString": (form("", _plain(text), "text"),),
+    "toString": (form("", lambda frame, value: text(value, frame), "text"),),
 }
 
 

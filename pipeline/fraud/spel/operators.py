@@ -156,7 +156,7 @@ def bounded(value: str) -> str:
     return value
 
 
-def plus(left: Any, right: Any) -> Any:
+def plus(left: Any, right: Any, frame: Frame) -> Any:
     """`+`: numbers are added; with a text on either side both become text."""
     one, other = type(left), type(right)
     if one is float and other is float:
@@ -165,11 +165,11 @@ def plus(left: Any, right: Any) -> Any:
         return whole(left + right, False)
     left_kind, right_kind = kind(left), kind(right)
     if left_kind in _TEXTS or right_kind in _TEXTS:
-        return bounded(joined(left) + joined(right))
+        return bounded(joined(left, frame) + joined(right, frame))
     return _numeric("+", left, left_kind, right, right_kind)
 
 
-def minus(left: Any, right: Any) -> Any:
+def minus(left: Any, right: Any, _frame: Frame) -> Any:
     """`-` of numbers; of a text of one character and an int the character that many before it, as Spring has it."""
     left_kind, right_kind = kind(left), kind(right)
     if left_kind == "text" and right_kind == "int" and len(left) == 1:

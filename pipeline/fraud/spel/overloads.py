@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.fraud.spel.errors import INT_MAX, INT_MIN, SpelError
-from pipeline.fraud.spel.values import LISTS, NUMBERS, Char, Float, Frame, Long, described, joined, kind, text
+from pipeline.fraud.spel.values import LISTS, NUMBERS, Char, Float, Frame, Long, described, joined, kind
 
 PRIMITIVES: Final = frozenset({"int", "long", "float", "double", "char"})
 _NATIVE: Final = {
@@ -54,7 +54,7 @@ def call(name: str, forms: Sequence[Form], frame: Frame, target: Any, arguments:
     """Run the form that these arguments mean. SpelError when none does, or several do."""
     chosen = choose(name, forms, [kind(argument) for argument in arguments])
     values = [
-        argument if parameter == "Object" else convert(argument, parameter)
+        argument if parameter == "Object" else convert(argument, parameter, frame)
         for argument, parameter in zip(arguments, chosen.parameters, strict=True)
     ]
     return chosen.run(frame, target, *values)
@@ -95,7 +95,7 @@ def _fit(parameter: str, given: str) -> int:
     return int(given in _CONVERTIBLE)
 
 
-def convert(value: Any, parameter: str) -> Any:
+def convert(value: Any, parameter: str, frame: Frame) -> Any:
     """The value as a parameter of this type takes it. SpelError when its content does not allow it."""
     name = kind(value)
     if name == "null" or _NATIVE[parameter] == name:
@@ -103,29 +103,29 @@ def convert(value: Any, parameter: str) -> Any:
     if parameter == "Collection":
         return value if name in LISTS else [value]
     if parameter == "String":
-        return joined(value)
+        return joined(value, frame)
     if name in LISTS:
         if not value:
             raise SpelError("TYPE", f"an empty list is no {parameter}")
         if kind(value[0]) in LISTS:
             raise SpelError("TYPE", f"a list of lists is no {parameter}")
-        return convert(value[0], parameter)
+        return convert(value[0], parameter, frame)
     if parameter in {"CharSequence", "LocalTime"}:
         raise SpelError("TYPE", f"{described(value)} is no {parameter}")
     return _number(value, name, parameter)
 
 
-def to_int(value: Any) -> int:
+def to_int(value: Any, frame: Frame) -> int:
     """The value as a place in a list or text. SpelError for what is no number."""
     if type(value) is int and INT_MIN <= value <= INT_MAX:
         return value
-    converted = None if value is None else convert(value, "Integer")
+    converted = None if value is None else convert(value, "Integer", frame)
     if converted is None or not isinstance(converted, int):
         raise SpelError("TYPE", f"{described(value)} is no place in a list")
     return converted
 
 
-def to_text(value: Any) -> str | None:
+def to_text(value: Any, frame: Frame) -> str | None:
     """The value where Spring asks for a text: numbers and yes or no as Java writes them. None stays None."""
     name = kind(value)
     if name == "null":
@@ -133,7 +133,7 @@ def to_text(value: Any) -> str | None:
     if name == "text":
         return str(value)
     if name in LISTS or name in _CONVERTIBLE or name == "bool":
-        return joined(value)
+        return joined(value, frame)
     raise SpelError("TYPE", f"{described(value)} is no text")
 
 
@@ -177,7 +177,7 @@ def narrowed(value: Any, wanted: str) -> int:
 def _character(value: Any, name: str) -> Char:
     if name == "text":
         if len(value) != 1:
-            raise SpelError("TYPE", f"{text(value)[:40]!r} is not one character")
+            raise SpelError("TYPE", f"{described(value)} is not one character")
         return Char(value)
     number = narrowed(value, "int") & 0xFFFF
     if 0xD800 <= number <= 0xDFFF:

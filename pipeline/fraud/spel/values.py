@@ -168,28 +168,28 @@ def time_text(value: time) -> str:
     return value.strftime("%H:%M") if not (value.second or value.microsecond) else value.isoformat()
 
 
-def text(value: Any) -> str:
+def text(value: Any, frame: Frame) -> str:
     """The value as its toString() in Java. SpelError beyond the longest text."""
-    return "".join(_pieces(value, _Room()))
+    return str(value) if type(value) is str else "".join(_pieces(value, _Room(frame)))
 
 
-def joined(value: Any) -> str:
+def joined(value: Any, frame: Frame) -> str:
     """The value as Spring puts it into a text: a list as its items with commas, everything else as text()."""
-    return "".join(_joined(value, _Room())) if kind(value) in LISTS else text(value)
+    return "".join(_joined(value, _Room(frame))) if kind(value) in LISTS else text(value, frame)
 
 
 class _Room:
-    """How much text may still be made."""
+    """How much text may still be made. Every piece of it is a step."""
 
-    __slots__ = ("left",)
+    __slots__ = ("frame", "left")
 
-    def __init__(self) -> None:
-        self.left = MAX_TEXT
+    def __init__(self, frame: Frame) -> None:
+        self.frame, self.left = frame, MAX_TEXT
 
     def take(self, piece: str) -> str:
-        # a piece costs one more than its length: a list of empty lists is work too
-        self.left -= len(piece) + 1
-        if self.left < -MAX_TEXT:
+        self.frame.charge(1)
+        self.left -= len(piece)
+        if self.left < 0:
             raise SpelError("LIMIT", f"a text of more than {MAX_TEXT} characters")
         return piece
 

@@ -1,0 +1,20 @@
+"""Where we mean to differ from Spring, each with its reason: the only ones that the comparison lets pass."""
+
+from pipeline.fraud.spel import SpelError, evaluate
+from tests.unit.spel.judged import ROOT, VARIABLES
+
+OVERFLOW = "a whole number that wraps round or is cut off there is an error here"
+REFUSED = "refused here: it changes a value, repeats a text, shows Java's insides or names another type"
+DIGITS = "Java before 19 writes more digits of some numbers than are needed"
+
+
+def difference(expression: str, theirs: str) -> str | None:
+    """The reason why our answer may be another than Spring's, or None when it may not."""
+    try:
+        found = evaluate(expression, VARIABLES, ROOT)
+    except SpelError as error:
+        if "does not fit" in error.message or "10^18" in error.message:
+            return OVERFLOW
+        return REFUSED if error.code == "REFUSED" else None
+    number = isinstance(found, str) and any(letter in theirs for letter in "E.")
+    return DIGITS if number and ("floatValue" in expression or "f" in expression) and "E" in theirs else None
