@@ -27,6 +27,8 @@ MAX_BYTES = 10 * 1024 * 1024  # a phone's photo of 50 megapixels at full quality
 MAX_MEGABYTES = 10
 MAX_PIXELS = 40_000_000  # more than the phones in use take; a small file can unfold to far more
 MAX_UNFOLDED_BYTES = 96 * 1024 * 1024  # while decoding: PNGs of 25 megapixels, and JPEGs in passes of 33; others take a megabyte
+MAX_ASPECT = 20  # times as long as wide; a panorama is at most ten, and what is drawn of a longer one is a line
+MIN_JPEG_BYTES = 1 / 512  # a pixel: one bit for each of its squares of 8 by 8; with less the rest was cut off
 MAX_PASSES = 64  # over a JPEG's picture; programs write up to thirteen, and each costs time
 STRIP_PIXELS = 1_000_000  # of a large PNG at a time: 4 MB
 HASH_SOURCE_PX = 256  # eight times what the hash looks at: decoding a JPEG down to that changes two bits at most
@@ -115,7 +117,7 @@ def look(data: bytes, file_name: str) -> Look:
             phash = int.from_bytes(np.packbits(imagehash.phash(grey).hash).tobytes(), "big", signed=True)
             quality = quality_of(grey)
         except DECODER_ERRORS as error:
-            raise _not_an_image(file_name, "it is damaged or cut off") from error
+            raise _not_an_image(file_name, _why(error)) from error
     if turn >= 5:  # those that lie on their side
         width, height = height, width
     digest = hashlib.sha256(data).digest()
@@ -133,7 +135,7 @@ def render(data: bytes, longest_px: int) -> bytes:
             opened.load()
             return shrunk(_upright(_flat(opened, longest_px), orientation(_exif(opened)[1])), longest_px)
         except DECODER_ERRORS as error:
-            raise _not_an_image("photo", "it is damaged or cut off") from error
+            raise _not_an_image("photo", _why(error)) from error
 
 
 def shrunk(picture: Image.Image, longest_px: int) -> bytes:
@@ -168,16 +170,24 @@ def _not_an_image(file_name: str, detail: str) -> AppError:
     return AppError("SDCRS_FILE_NOT_AN_IMAGE", fileName=file_name, detail=detail)
 
 
+def _why(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"it has more than {MAX_PIXELS // 1_000_000} megapixels"
+    return "it is damaged or cut off"
+
+
 def _open(data: bytes, file_name: str, wanted_px: int) -> tuple[Image.Image, tuple[int, int]]:
     """The file with its header read, set to be decoded no smaller than `wanted_px`; and its true size."""
     opened: Image.Image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
     size = opened.size
-    if opened.width * opened.height > MAX_PIXELS:
-        raise _not_an_image(file_name, f"{opened.width} × {opened.height} is more than {MAX_PIXELS // 1_000_000} megapixels")
+    if max(size) > MAX_ASPECT * min(size):
+        raise _not_an_image(file_name, f"{size[0]} × {size[1]} is a strip and no photo")
     if isinstance(opened, JpegImageFile):
         passes, kept_bytes = passes_of(data, opened.size, [(layer[1], layer[2]) for layer in opened.layer])
         if passes > MAX_PASSES:
             raise _not_an_image(file_name, f"its picture comes in {passes} passes, at most {MAX_PASSES} are decoded")
+        if len(data) < size[0] * size[1] * MIN_JPEG_BYTES:
+            raise _not_an_image(file_name, "it is damaged or cut off")
         opened.draft(None, (wanted_px, wanted_px))
     else:
         kept_bytes = 0
