@@ -44,7 +44,7 @@ def quality_of(grey: Image.Image) -> Quality:
         grey = grey.resize((width, height), Image.Resampling.BOX)
     counts = np.array(grey.histogram(), dtype=np.float64)
     levels = np.arange(256, dtype=np.float64)
-    pixels = counts.sum()
+    pixels = float(counts.sum())
     mean = float(counts @ levels) / pixels
     spread = float(counts @ (levels - mean) ** 2) / pixels
     clipped = float(counts[: BLACK + 1].sum() + counts[WHITE:].sum()) / pixels
