@@ -132,7 +132,7 @@ def copy_reports(
         conn.execute("SET synchronous_commit = off")
         conn.execute("SET maintenance_work_mem = '512MB'")
         conn.execute("SET search_path = ''")
-        with _bare(conn):
+        with bare(conn):
             people = {"teachers": list(teachers), "officers": list(officers)}
             step = (YEAR - DAYS_OPEN) / max(ended, 1)
             for start in range(first, first + ended, CHUNK):
@@ -156,7 +156,7 @@ def _copy(conn: Connection, params: dict[str, object]) -> None:
         conn.execute(_COPIES.encode(), params)
         conn.execute("ANALYZE pg_temp.copies")
         for table in TABLES:
-            columns = _columns(conn, table)
+            columns = columns_of(conn, table)
             own = OWN[table]
             values = [own.get(name) or (f"t.{name} + c.shift" if moves else f"t.{name}") for name, moves in columns]
             names = ", ".join(name for name, _ in columns)
@@ -166,7 +166,7 @@ def _copy(conn: Connection, params: dict[str, object]) -> None:
             )
 
 
-def _columns(conn: Connection, table: str) -> list[tuple[str, bool]]:
+def columns_of(conn: Connection, table: str) -> list[tuple[str, bool]]:
     """The columns of a table, and whether each is a time that moves with the copy."""
     rows = conn.execute(
         "SELECT attname, atttypid = 'timestamptz'::regtype FROM pg_catalog.pg_attribute"
@@ -189,7 +189,7 @@ def prepare_months(house: House, now: datetime) -> None:
 
 
 @contextmanager
-def _bare(conn: Connection) -> Iterator[None]:
+def bare(conn: Connection) -> Iterator[None]:
     """The tables without secondary indexes, foreign keys and row-level security for the length of the block.
 
     Not undone on an error: the database is thrown away then.

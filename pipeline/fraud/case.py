@@ -14,7 +14,7 @@ from pipeline.clock import epoch_ms
 
 Document = Mapping[str, Any]
 
-NO_ADDRESS = "no address is set"
+NO_ADDRESS = "no address is set for the validator"
 
 
 class Match(NamedTuple):
@@ -84,6 +84,7 @@ class Case:
     now: datetime
     gone: Set[UUID] = frozenset()
     validators: Mapping[str, Answer] = field(default_factory=dict)  # a validator that is missing here has no address
+    explain: bool = True  # whether rules that do not fire put it into words, too
     _variables: dict[str, Any] | None = None
 
     @property

@@ -13,8 +13,10 @@ def evaluate(rules: RuleSet, case: Case) -> tuple[list[RuleOutcome], FraudScore]
 
 
 def _run(ready: Ready, case: Case) -> RuleOutcome:
-    if ready.broken is not None:
-        return RuleOutcome(ready.rule, ready.weight, "ERROR", Verdict(False, f"could not be evaluated: {ready.broken}"))
+    if ready.always is not None:
+        return ready.always
+    if ready.unasked is not None and not case.validators:
+        return ready.unasked
     try:
         verdict = ready.condition(ready.rule.condition, case)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:  # what a rule or a value that does not fit raises

@@ -16,12 +16,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, TextClause, text
 
 from pipeline.clock import local_day, local_month
+from pipeline.database.arrays import array, moments, texts
 from pipeline.database.engine import Command, at_once
 from pipeline.fraud.case import Before, History, Match, SameFile
 from pipeline.fraud.ruleset import Needs
 
 CELLS_PER_DEGREE = 500  # as the index report_by_cell has them
 METRES_PER_DEGREE = 111_195  # of latitude, on the sphere that haversine_m measures
+MOST = 200  # reports of one cell or phone; rules flag from a handful on
 MATCHES = 20  # of one file: one is enough to fire, the others are there in case the first was rejected in this very batch
 ANCIENT = timedelta(days=36_500)  # a look without limit
 
@@ -33,14 +35,18 @@ _OWN = text("""
     LEFT JOIN sdcrs.report r ON r.reporter_id = p.reporter_id AND r.created_at >= p.since
     ORDER BY p.n, r.created_at, r.id
 """)
+# Counting stops at :most, so that a place or a phone that somebody floods costs no more than a busy one
 _USERS = text("""
-    SELECT p.n, count(DISTINCT r.reporter_id) AS others
+    SELECT p.n, count(DISTINCT u.reporter_id) AS others
     FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:devices AS text[]), CAST(:since AS timestamptz[]),
                 CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]), CAST(:reporters AS uuid[]))
         AS p (n, tenant_id, device_id, since, at, id, reporter_id)
-    JOIN sdcrs.report r ON r.tenant_id = p.tenant_id AND r.device_id = p.device_id AND r.created_at BETWEEN p.since AND p.at
-        AND (r.created_at, r.id) < (p.at, p.id)
-    WHERE r.reporter_id IS DISTINCT FROM p.reporter_id AND r.id <> p.id
+    CROSS JOIN LATERAL (
+        SELECT r.reporter_id FROM sdcrs.report r
+        WHERE r.tenant_id = p.tenant_id AND r.device_id = p.device_id AND r.created_at BETWEEN p.since AND p.at
+          AND (r.created_at, r.id) < (p.at, p.id) AND r.reporter_id IS DISTINCT FROM p.reporter_id AND r.id <> p.id
+        LIMIT :most
+    ) u
     GROUP BY p.n
 """)
 _NEARBY = text("""
@@ -48,23 +54,26 @@ _NEARBY = text("""
     FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:cells_y AS int[]), CAST(:cells_x AS int[]), CAST(:latitudes AS float8[]),
                 CAST(:longitudes AS float8[]), CAST(:since AS timestamptz[]), CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]))
         AS p (n, tenant_id, cell_y, cell_x, latitude, longitude, since, at, id)
-    JOIN sdcrs.report r ON r.tenant_id = p.tenant_id
-        AND floor(r.latitude * 500)::int = p.cell_y AND floor(r.longitude * 500)::int = p.cell_x
-        AND r.created_at BETWEEN p.since AND p.at AND (r.created_at, r.id) < (p.at, p.id)
-    WHERE r.id <> p.id AND 2 * 6371008.8 * asin(least(1, sqrt(
-            power(sin(radians(r.latitude - p.latitude) / 2), 2)
-            + cos(radians(p.latitude)) * cos(radians(r.latitude)) * power(sin(radians(r.longitude - p.longitude) / 2), 2)))) <= :radius_m
+    CROSS JOIN LATERAL (
+        SELECT FROM sdcrs.report r
+        WHERE r.tenant_id = p.tenant_id AND floor(r.latitude * 500)::int = p.cell_y AND floor(r.longitude * 500)::int = p.cell_x
+          AND r.created_at BETWEEN p.since AND p.at AND (r.created_at, r.id) < (p.at, p.id) AND r.id <> p.id
+          AND :radius_m >= 2 * 6371008.8 * asin(least(1, sqrt(
+                power(sin(radians(r.latitude - p.latitude) / 2), 2)
+                + cos(radians(p.latitude)) * cos(radians(r.latitude)) * power(sin(radians(r.longitude - p.longitude) / 2), 2))))
+        LIMIT :most
+    ) m
     GROUP BY p.n
 """)
 _SAME_FILE = """
     SELECT p.n, m.id, m.report_number, m.created_at
-    FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:hashes AS bytea[]), CAST(:since AS timestamptz[]),
+    FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:hashes AS text[]), CAST(:since AS timestamptz[]),
                 CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]), CAST(:reporters AS uuid[]))
-        AS p (n, tenant_id, sha256, since, at, id, reporter_id)
+        AS p (n, tenant_id, hash, since, at, id, reporter_id)
     CROSS JOIN LATERAL (
         SELECT r.id, r.report_number, r.created_at
         FROM sdcrs.evidence e JOIN sdcrs.report r ON r.id = e.report_id
-        WHERE e.tenant_id = p.tenant_id AND e.evidence_type = '{kind}' AND e.sha256 = p.sha256 AND r.id <> p.id
+        WHERE e.tenant_id = p.tenant_id AND e.evidence_type = '{kind}' AND e.sha256 = decode(p.hash, 'hex') AND r.id <> p.id
           AND r.created_at >= p.since AND (r.created_at, r.id) < (p.at, p.id) AND r.status <> 'AUTO_REJECTED' AND {whose}
         ORDER BY r.created_at, r.id LIMIT :limit
     ) m
@@ -149,7 +158,8 @@ def _own(needs: Needs, subjects: Sequence[Subject]) -> tuple[Command, Any]:
                 number = numbers[one.reporter_id]
                 _count(needs, one, reports[number], lifetimes[number], history)
 
-    return (_OWN, {"n": list(range(len(numbers))), "reporters": list(numbers), "since": since}), take
+    asked = {"n": array(range(len(numbers))), "reporters": array(teacher.hex for teacher in numbers), "since": moments(since)}
+    return (_OWN, asked), take
 
 
 def _widest(needs: Needs) -> timedelta:
@@ -208,18 +218,19 @@ def _device_users(days: int, subjects: Sequence[Subject]) -> tuple[Command, Any]
         for row in rows:
             histories[row["n"]].device_users[days] = row["others"] + 1
 
-    return (_USERS, {**_places(asked, span), "devices": [device for _, _, device in asked]}), take
+    return (_USERS, {**_places(asked, span), "devices": texts(device for _, _, device in asked), "most": MOST}), take
 
 
 def _nearby(radius_m: int, hours: int, subjects: Sequence[Subject]) -> tuple[Command, Any]:
     asked = [(n, one, cell) for n, one in enumerate(subjects) for cell in cells(one.latitude, one.longitude, radius_m)]
     params = {
         **_places(asked, timedelta(hours=hours)),
-        "cells_y": [cell[0] for _, _, cell in asked],
-        "cells_x": [cell[1] for _, _, cell in asked],
-        "latitudes": [one.latitude for _, one, _ in asked],
-        "longitudes": [one.longitude for _, one, _ in asked],
+        "cells_y": array(cell[0] for _, _, cell in asked),
+        "cells_x": array(cell[1] for _, _, cell in asked),
+        "latitudes": array(one.latitude for _, one, _ in asked),
+        "longitudes": array(one.longitude for _, one, _ in asked),
         "radius_m": radius_m,
+        "most": MOST,
     }
     del params["reporters"]
 
@@ -261,7 +272,7 @@ def _same_file(key: SameFile, days_back: int | None, subjects: Sequence[Subject]
             found: list[Match] = histories[row["n"]].same_file[key]
             found.append(Match(row["id"], row["report_number"], row["created_at"], 1.0, True))
 
-    params = {**_places(asked, span), "hashes": [sha256 for _, _, sha256 in asked], "limit": MATCHES}
+    params = {**_places(asked, span), "hashes": array(sha256.hex() for _, _, sha256 in asked), "limit": MATCHES}
     return (_SAME_FILES[key], params), take
 
 
@@ -271,16 +282,16 @@ def _paid(subjects: Sequence[Subject]) -> tuple[Command, Any]:
         for one, history in zip(subjects, histories, strict=True):
             history.paid_rupees = 0 if one.reporter_id is None else rupees.get(one.reporter_id, 0)
 
-    return (_PAID, {"reporters": list({one.reporter_id for one in subjects if one.reporter_id is not None})}), take
+    return (_PAID, {"reporters": array({one.reporter_id.hex for one in subjects if one.reporter_id is not None})}), take
 
 
 def _places(asked: Sequence[tuple[int, Subject, Any]], span: timedelta) -> dict[str, Any]:
     """The columns that every question about a report has."""
     return {
-        "n": [n for n, _, _ in asked],
-        "tenants": [one.tenant_id for _, one, _ in asked],
-        "since": [one.received_at - span for _, one, _ in asked],
-        "at": [one.received_at for _, one, _ in asked],
-        "ids": [one.report_id for _, one, _ in asked],
-        "reporters": [one.reporter_id for _, one, _ in asked],
+        "n": array(n for n, _, _ in asked),
+        "tenants": texts(one.tenant_id for _, one, _ in asked),
+        "since": moments(one.received_at - span for _, one, _ in asked),
+        "at": moments(one.received_at for _, one, _ in asked),
+        "ids": array(one.report_id.hex for _, one, _ in asked),
+        "reporters": array("NULL" if one.reporter_id is None else one.reporter_id.hex for _, one, _ in asked),
     }

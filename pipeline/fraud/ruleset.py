@@ -27,7 +27,7 @@ from pipeline.fraud.conditions import (
     velocity,
 )
 from pipeline.fraud.conditions.verdict import UnevaluableError, Verdict
-from pipeline.fraud.scoring import rule_weight
+from pipeline.fraud.scoring import RuleOutcome, rule_weight
 from pipeline.masterdata import fraud_models as models
 from pipeline.masterdata.fraud_models import FraudRule, RiskConfig
 from pipeline.masterdata.master import MasterData
@@ -73,6 +73,7 @@ class Needs:
     files: dict[SameFile, int | None] = field(default_factory=dict)  # days back; None: without limit
     alike_bits: int | None = None
     alike_days: int = 0
+    ward: bool = False  # in which ward the pin lies
     lifetime: bool = False
     monthly: bool = False
     paid: bool = False
@@ -80,6 +81,8 @@ class Needs:
     def add(self, rule: FraudRule) -> None:
         """Take in what one rule needs. Raises ValueError for a condition that can never be evaluated."""
         match rule.condition:
+            case models.GeoBoundary(boundary_type=kind):
+                self.ward |= kind == "WARD"
             case models.Velocity(window_hours=hours):
                 self.hours.add(hours)
             case models.AggregateCount(period_days=days):
@@ -113,12 +116,13 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One enabled rule. `broken`: why it can never be evaluated as it is written."""
+    """One enabled rule, with its outcome where that is known before."""
 
     rule: FraudRule
     condition: Condition
     weight: Decimal
-    broken: str | None = None
+    always: RuleOutcome | None = None  # of a rule that can never be evaluated as it is written
+    unasked: RuleOutcome | None = None  # of an external rule while no validator was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +140,14 @@ def prepare(rules: Sequence[FraudRule], config: RiskConfig, module: str = MODULE
     for rule in rules:
         if not rule.enabled or module not in rule.applicable_modules:
             continue
-        broken = None
+        weight, always, unasked = rule_weight(rule, config), None, None
         try:
             needs.add(rule)
         except ValueError as error:
-            broken = str(error)
-        ready.append(Ready(rule, CONDITIONS[rule.condition.type], rule_weight(rule, config), broken))
+            always = RuleOutcome(rule, weight, "ERROR", Verdict(False, f"could not be evaluated: {error}"))
+        if isinstance(rule.condition, models.ExternalCondition):
+            unasked = RuleOutcome(rule, weight, "SKIPPED", external_validator.UNASKED)
+        ready.append(Ready(rule, CONDITIONS[rule.condition.type], weight, always, unasked))
     return RuleSet(tuple(ready), config, needs)
 
 

@@ -64,7 +64,7 @@ class Interval(Strict):
 class DeviceSharing(Strict):
     type: Literal["DEVICE_SHARING"]
     field: str
-    min_unique_users: int = Field(ge=2)
+    min_unique_users: int = Field(ge=2, le=50)  # counting looks at 200 reports of a phone
     window_days: int = Field(gt=0)
 
 
@@ -73,7 +73,7 @@ class GeoCluster(Strict):
     field: str
     radius_meters: int = Field(gt=0, le=2_000)  # wider circles touch too many cells of the index to be counted for every report
     window_hours: int = Field(gt=0)
-    min_count: int = Field(ge=2)
+    min_count: int = Field(ge=2, le=200)  # counting stops there
 
 
 class MetadataCheck(Strict):

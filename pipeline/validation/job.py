@@ -8,25 +8,28 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from pipeline.access.caller import SYSTEM_ID
+from pipeline.database.engine import Command, at_once
 from pipeline.fraud.case import Case, History, Match
 from pipeline.fraud.evaluate import evaluate
 from pipeline.fraud.features import gather
 from pipeline.fraud.ruleset import RuleSet, rule_set
 from pipeline.jobs.batch import BatchJob
 from pipeline.jobs.job import NOT_FAILED
+from pipeline.masterdata.geo import Place
 from pipeline.masterdata.master import MasterData
 from pipeline.packets.catalogue import for_reason, for_room
-from pipeline.packets.log import PacketHeader, header_of, write_packets
+from pipeline.packets.many import About, same_packets
 from pipeline.reports.workflow import Actor, Item, transition
 from pipeline.runtime import Runtime
 from pipeline.validation import checks
 from pipeline.validation.checks import Nearest
 from pipeline.validation.duplicates import CANDIDATES_PER_PHOTO, Candidate, Probe, find_duplicates
 from pipeline.validation.load import Received, document, load, position
-from pipeline.validation.record import Judged, record
+from pipeline.validation.record import Judged, recorded
 
 NAME = "validation"
 BATCH = 200  # reports a transaction: about half a second of work
+INSIDE = Place(inside=True, km_outside=0.0, nearest_tenant=None)
 SYSTEM = Actor(SYSTEM_ID, frozenset({"SYSTEM"}))
 
 _CLAIM = text(f"""
@@ -63,17 +66,18 @@ def validate(
     rules = {report.tenant_id: rule_set(md, report.tenant_id) for report in reports}
     histories = _histories(conn, md, reports, rules)
     alike = _alike(conn, md, reports, rules)
+    inside = _inside(md, reports)
     rejected: set[UUID] = set()
     judged = []
     for report in reports:  # in order of receipt: of two in one batch the earlier is the original
         history = histories[report.id]
         history.alike = alike.get(report.id, ())
-        one = _judge(md, rules[report.tenant_id], report, history, rejected, (times or {}).get(report.id, now))
+        one = _judge(md, rules[report.tenant_id], report, history, inside[report.id], rejected, (times or {}).get(report.id, now))
         if one.failed is not None:
             rejected.add(report.id)
         judged.append(one)
-    record(conn, md, judged)
-    write_packets(conn, [packet for one in judged for packet in _packets(one)])
+    if judged:
+        at_once(conn, recorded(md, judged), *_packets(judged))
     _move(conn, md, judged, now)
     return judged
 
@@ -119,10 +123,20 @@ def _bits(md: MasterData, tenant_id: str) -> int:
     return md.validation_limits(tenant_id).duplicate_hash_distance
 
 
-def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, rejected: set[UUID], at: datetime) -> Judged:
+def _inside(md: MasterData, reports: Sequence[Received]) -> dict[UUID, bool]:
+    """Whether each pin lies in its tenant."""
+    found: dict[UUID, bool] = {}
+    for tenant_id in {report.tenant_id for report in reports}:
+        mine = [report for report in reports if report.tenant_id == tenant_id]
+        hits = md.inside(tenant_id, [one.row["latitude"] for one in mine], [one.row["longitude"] for one in mine])
+        found |= zip((one.id for one in mine), hits, strict=True)
+    return found
+
+
+def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, inside: bool, rejected: set[UUID], at: datetime) -> Judged:
     tenant, limits = md.tenant(report.tenant_id), md.validation_limits(report.tenant_id)
     dog, pin = report.dog, report.pin
-    place = md.locate(report.tenant_id, pin.latitude, pin.longitude)
+    place = INSIDE if inside and not rules.needs.ward else md.locate(report.tenant_id, pin.latitude, pin.longitude)
     measured = (
         checks.gps_location(position(dog["exif_latitude"], dog["exif_longitude"]), report.device, pin, limits),
         checks.timestamp_freshness(dog["captured_at"], report.created_at, limits),
@@ -141,10 +155,12 @@ def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, r
         ward_code=None if place.ward is None else place.ward.code,
         now=at,
         gone=rejected,
+        explain=False,
     )
     outcomes, result = evaluate(rules, case)
     fraud = checks.fraud_score(result, rules.config.auto_reject_threshold)
-    return Judged(report, (*measured, fraud), outcomes, result, history, (), at)
+    found = report.findings(tenant.timezone, limits.max_pin_distance_meters)
+    return Judged(report, (*measured, fraud), outcomes, result, history, found, at)
 
 
 def _nearest(report: Received, history: History, bits: int, days: int, rejected: set[UUID]) -> Nearest | None:
@@ -156,12 +172,19 @@ def _nearest(report: Received, history: History, bits: int, days: int, rejected:
     return None
 
 
-def _packets(judged: Judged) -> list[PacketHeader]:
-    own = list(for_room("validation"))
-    edge_case = for_reason(judged.failed.rejects_with) if judged.failed is not None else None
-    if edge_case is not None:
-        own.append(edge_case)
-    return [header_of(packet, judged.report.tenant_id, judged.report.id, judged.at) for packet in own]
+def _packets(judged: Sequence[Judged]) -> list[Command]:
+    """The packets of validation about every report, and those of their edge cases about the rejected ones."""
+    about = {one.report.id: About(one.report.id, one.report.tenant_id, one.at) for one in judged}
+    edge_cases: dict[str, list[About]] = {}
+    for one in judged:
+        if one.failed is not None:
+            edge_cases.setdefault(one.failed.rejects_with, []).append(about[one.report.id])
+    said = [same_packets(for_room("validation"), list(about.values()))]
+    for reason, reports in edge_cases.items():
+        packet = for_reason(reason)
+        if packet is not None:
+            said.append(same_packets([packet], reports))
+    return said
 
 
 def _move(conn: Connection, md: MasterData, judged: Sequence[Judged], now: datetime) -> None:

@@ -1,8 +1,9 @@
 """Reports as the checks and rules read them: loaded for a whole batch, and made into the document of packet 03/06."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,24 +11,25 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from pipeline.clock import epoch_ms
+from pipeline.database.arrays import array
 from pipeline.database.engine import at_once
 from pipeline.fraud.case import Document, History, evidence
 from pipeline.fraud.features import Subject
 from pipeline.validation.checks import Check, Position
+from pipeline.validation.findings import PHOTO_COLUMNS, Finding, Limits, PhotoClaims, ReportPlace, findings
 
 PURPOSES = {"DOG_PHOTO": "DOG_PHOTO", "REPORTER_SELFIE": "SELFIE"}  # as evidence has it, and as rules name it
 AGGRESSIVE = "StrayDogAggressive"
 
-_LOAD = text("""
+_LOAD = text(f"""
     SELECT r.id, r.tenant_id, r.report_number, r.created_at, r.latitude, r.longitude, r.gps_latitude, r.gps_longitude, r.reporter_id,
            r.device_id, r.dog_count, r.is_aggressive, r.service_type, r.locality_code, r.ward_code, r.district_code,
-           e.evidence_type, e.file_id, e.captured_at, e.latitude AS claimed_latitude, e.longitude AS claimed_longitude, e.phash, e.sha256,
-           e.device_id AS photo_device_id, e.device_info, f.exif_latitude, f.exif_longitude, f.exif_present, f.exif_software,
-           f.blur_score, f.exposure_score, f.faces
+           e.file_id, e.device_id AS photo_device_id, {PHOTO_COLUMNS}
     FROM sdcrs.report r JOIN sdcrs.evidence e ON e.report_id = r.id JOIN sdcrs.file f ON f.id = e.file_id
     WHERE r.id = ANY (CAST(:ids AS uuid[])) AND e.evidence_type IN ('DOG_PHOTO', 'REPORTER_SELFIE')
     ORDER BY r.created_at, r.id, e.evidence_type, e.id
-""")
+""")  # noqa: S608 - a constant list of columns
+_CLAIMS = itemgetter(*(one.name for one in fields(PhotoClaims)))
 
 Row = Mapping[str, Any]
 
@@ -74,11 +76,17 @@ class Received:
             files,
         )
 
+    def findings(self, zone: ZoneInfo, pin_m: float) -> tuple[Finding, ...]:
+        """What client and files say that does not fit together."""
+        row = self.row
+        place = ReportPlace(row["latitude"], row["longitude"], zone, row["gps_latitude"], row["gps_longitude"])
+        return findings(place, [PhotoClaims(*_CLAIMS(photo)) for photo in self.photos], Limits(pin_m=pin_m))
+
 
 def load(conn: Connection, ids: Sequence[UUID]) -> list[Received]:
     """The reports in order of receipt."""
     found: dict[UUID, Received] = {}
-    for row in at_once(conn, (_LOAD, {"ids": list(ids)}))[0]:
+    for row in at_once(conn, (_LOAD, {"ids": array(one.hex for one in ids)}))[0]:
         one = found.get(row["id"])
         if one is None:
             one = found[row["id"]] = Received(row["id"], row["tenant_id"], row["report_number"], row["created_at"], row, [])

@@ -1,17 +1,19 @@
 """Writing judgements down: one row of fraud.evaluation for each report, all of a batch in one statement."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
+from pipeline.database.engine import Command
 from pipeline.fraud.case import History
 from pipeline.fraud.scoring import FraudScore, RuleOutcome
 from pipeline.masterdata.master import MasterData
 from pipeline.validation.checks import Check
+from pipeline.validation.findings import Finding
 from pipeline.validation.load import Received
 
 INSERT = text("""
@@ -37,7 +39,7 @@ class Judged:
     outcomes: Sequence[RuleOutcome]
     fraud: FraudScore
     history: History
-    findings: Sequence[Mapping[str, Any]]
+    findings: Sequence[Finding]
     at: datetime  # when it was judged
 
     @property
@@ -46,17 +48,28 @@ class Judged:
         return next((check for check in self.checks if not check.passed), None)
 
 
-def record(conn: Connection, md: MasterData, judged: Sequence[Judged]) -> None:
-    """Add the evaluations. Does not commit."""
-    if judged:
-        conn.execute(INSERT, {"rows": json.dumps([row(md, one) for one in judged])})
+def recorded(md: MasterData, judged: Sequence[Judged]) -> Command:
+    """The statement that adds the evaluations."""
+    return INSERT, {"rows": json.dumps([row(md, one) for one in judged])}
 
 
 def row(md: MasterData, one: Judged) -> dict[str, Any]:
     """The evaluation as a JSON-ready row."""
     tenant_id = one.report.tenant_id
+    fired, unevaluated, looked_at = [], [], 0
+    skipped: dict[str, list[str]] = {}  # ids of the rules by the reason
+    for outcome in one.outcomes:
+        if outcome.state == "CLEAR":
+            looked_at += 1
+        elif outcome.state == "SKIPPED":
+            skipped.setdefault(outcome.verdict.message, []).append(outcome.rule.id)
+        elif outcome.state == "FIRED":
+            looked_at += 1
+            fired.append(_fired(outcome, one.fraud))
+        else:
+            unevaluated.append(_named(outcome))
     return {
-        "report_id": str(one.report.id),
+        "report_id": one.report.id.hex,
         "tenant_id": tenant_id,
         "evaluated_at": one.at.isoformat(),
         "rules_version": md.version_of("FRAUD-DETECTION", "FraudRules", tenant_id),
@@ -65,14 +78,27 @@ def row(md: MasterData, one: Judged) -> dict[str, Any]:
         "score": one.fraud.score,
         "risk_level": one.fraud.risk_level,
         "recommendation": one.fraud.recommendation,
-        "rules_looked_at": sum(outcome.state in ("FIRED", "CLEAR") for outcome in one.outcomes),
+        "rules_looked_at": looked_at,
         "checks": [_check(check) for check in one.checks],
-        "findings": list(one.findings),
+        "findings": [_finding(found) for found in one.findings],
         "features": features(one.history),
-        "fired": [_fired(outcome, one.fraud) for outcome in one.outcomes if outcome.state == "FIRED"],
-        "unevaluated": [_named(outcome) for outcome in one.outcomes if outcome.state == "ERROR"],
-        "skipped": _skipped(one.outcomes),
+        "fired": fired,
+        "unevaluated": unevaluated,
+        "skipped": [{"reason": reason, "rules": rules} for reason, rules in skipped.items()],
     }
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    told = {
+        "code": found.code,
+        "severity": found.severity,
+        "reason": found.reason,
+        "measured": found.measured,
+        "limit": found.limit,
+        "unit": found.unit or None,
+        "photo": found.evidence_type,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _check(check: Check) -> dict[str, Any]:
@@ -110,15 +136,6 @@ def _fired(outcome: RuleOutcome, fraud: FraudScore) -> dict[str, Any]:
         "score": float(fraud.points(outcome)),
     }
     return told | {"details": dict(verdict.details)} if verdict.details else told
-
-
-def _skipped(outcomes: Sequence[RuleOutcome]) -> list[dict[str, Any]]:
-    """The rules that nothing was looked at for, by reason."""
-    by_reason: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.state == "SKIPPED":
-            by_reason.setdefault(outcome.verdict.message, []).append(outcome.rule.id)
-    return [{"reason": reason, "rules": rules} for reason, rules in by_reason.items()]
 
 
 def features(history: History) -> dict[str, Any]:

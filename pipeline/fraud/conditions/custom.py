@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.fraud import spel
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import UnevaluableError, Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, UnevaluableError, Verdict
 from pipeline.masterdata.fraud_models import Custom
 
 # `#name` and `#name['key']`, for telling what was looked at
@@ -24,6 +24,8 @@ def evaluate(condition: Custom, case: Case) -> Verdict:
         raise UnevaluableError(str(error)) from error
     if not isinstance(result, bool):
         raise UnevaluableError(f"the expression gave {type(result).__name__}, not true or false")
+    if not result and not case.explain:
+        return CLEAR
     seen = [(name, key, _value(case, name, key)) for name, key in _looked_at(condition.expression)]
     evaluated = ", ".join(f"#{name}{f'[{key!r}]' if key else ''} = {_shown(value)}" for name, key, value in seen)
     words = ", ".join(f"{key or name} is {_shown(value)}" for name, key, value in seen) or "The expression holds"

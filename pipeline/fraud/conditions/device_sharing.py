@@ -1,7 +1,7 @@
 """DEVICE_SHARING: fires when `minUniqueUsers` or more applicants used the report's device within `windowDays`."""
 
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict
 from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import DeviceSharing
 
@@ -12,5 +12,7 @@ def evaluate(condition: DeviceSharing, case: Case) -> Verdict:
     if all(found.value is None for found in read(condition.field, case)):
         return Verdict(False, "The report tells no device", limit)
     users = case.history.device_users[condition.window_days]
+    if users < limit and not case.explain:
+        return CLEAR
     who = "1 teacher" if users == 1 else f"{users} teachers"
     return Verdict(users >= limit, f"{who} used this device within {condition.window_days} days, flagged from {limit}", limit, users)

@@ -24,7 +24,7 @@ def evaluate(condition: ExternalCondition, case: Case) -> Verdict:
     if answer.outputs is None:
         if answer.to_review:
             raise UnevaluableError(f"{condition.validator_id}: {answer.reason}")
-        return Verdict(False, f"{condition.validator_id}: {answer.reason}", skipped=True)
+        return Verdict(False, answer.reason if answer is _ABSENT else f"{condition.validator_id}: {answer.reason}", skipped=True)
     said = {name.removesuffix("Field"): value for name, value in answer.outputs.items()}
     unsaid = next((name for name in named(condition.check_expression) if said.get(name) is None), None)
     if unsaid is not None:
@@ -41,6 +41,10 @@ def evaluate(condition: ExternalCondition, case: Case) -> Verdict:
         raise UnevaluableError(f"the expression gave {type(result).__name__}, not true or false")
     words = ", ".join(f"{name} {said[name]}" for name in named(condition.check_expression))
     return Verdict(result, f"{condition.validator_id} says: {words}", condition.min_confidence, details={"predictions": said})
+
+
+# What every such rule says while no validator can be asked
+UNASKED = Verdict(False, NO_ADDRESS, skipped=True)
 
 
 @lru_cache(maxsize=KEPT)

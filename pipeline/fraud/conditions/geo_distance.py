@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import Verdict, metres
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict, metres
 from pipeline.fraud.fields import Found, read
 from pipeline.masterdata.fraud_models import GeoDistance
 from pipeline.masterdata.geo import haversine_m
@@ -23,6 +23,8 @@ def evaluate(condition: GeoDistance, case: Case) -> Verdict:
     if not apart:
         return Verdict(False, "Not both places are known", limit_m)
     apart_m, one, other = max(apart, key=lambda entry: entry[0])
+    if apart_m <= limit_m and not case.explain:
+        return CLEAR
     message = f"{_name(one)} {metres(apart_m)} from {_name(other).lower()}, limit {limit_m} m"
     return Verdict(apart_m > limit_m, message, limit_m, round(apart_m, 1))
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from pipeline.clock import from_epoch_ms
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict
 from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import TimeWindow, Window
 
@@ -19,6 +19,8 @@ def evaluate(condition: TimeWindow, case: Case) -> Verdict:
     if not times:
         return Verdict(False, "The time is not known")
     outside = next((local for local in times if not any(_inside(window, local) for window in condition.allowed_windows)), None)
+    if outside is None and not case.explain:
+        return CLEAR
     shown = outside or times[0]
     message = f"{DAYS[shown.weekday()]} {shown:%H:%M} ({case.zone.key}), {'outside' if outside else 'inside'} the allowed hours"
     details = {"submissionHour": shown.hour, "timezone": case.zone.key}

@@ -2,7 +2,7 @@
 
 from pipeline.clock import epoch_ms
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict
 from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import TimestampAge
 
@@ -16,5 +16,7 @@ def evaluate(condition: TimestampAge, case: Case) -> Verdict:
     if not times_ms:
         return Verdict(False, "No photo tells when it was taken", limit_h)
     age_ms = (epoch_ms(case.received_at) or 0) - min(times_ms)
+    if age_ms <= limit_h * HOUR_MS and not case.explain:
+        return CLEAR
     age_h = age_ms / HOUR_MS
     return Verdict(age_ms > limit_h * HOUR_MS, f"Oldest photo is {age_h:.1f} h old, limit {limit_h} h", limit_h, round(age_h, 2))

@@ -21,6 +21,9 @@ class Verdict(NamedTuple):
     skipped: bool = False
 
 
+CLEAR = Verdict(False, "")  # for cases that want no words for what did not fire
+
+
 class UnevaluableError(ValueError):
     """The condition cannot be evaluated on this case; the message says why. A person has to look."""
 
