@@ -147,10 +147,10 @@ class _Checker:
 
     def _ternary(self, node: Ternary) -> Schema:
         self._yes_or_no(node.condition)
-        return self._either(self.of(node.yes), self.of(node.no))
+        return self._either(node.at, self.of(node.yes), self.of(node.no))
 
     def _elvis(self, node: Elvis) -> Schema:
-        return self._either(self.of(node.value), self.of(node.otherwise))
+        return self._either(node.at, self.of(node.value), self.of(node.otherwise))
 
     def _unary(self, node: Unary) -> Schema:
         if node.operator == "!":
@@ -183,11 +183,14 @@ class _Checker:
         names = sorted(name for name in known if name != "*")
         return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "") or "none"
 
-    @staticmethod
-    def _either(one: Schema, other: Schema) -> Schema:
+    def _either(self, at: int, one: Schema, other: Schema) -> Schema:
         if other in (one, "null"):
             return one
-        return other if one == "null" else ANY
+        if one == "null":
+            return other
+        if ANY in {named(one), named(other)} or named(one) == named(other):
+            return ANY
+        return self.problem(at, f"this may be {_article(named(one))} or {_article(named(other))}; brackets may be missing")
 
     def _yes_or_no(self, node: Node) -> None:
         name = named(self.of(node))
