@@ -141,7 +141,11 @@ BAD_PHOTOS = (
         "a bomb of 39 megapixels in a progressive JPEG", "a.jpg",
         lambda: resized(saved(picture(), progressive=True, subsampling=0), 7_200, 5_400) + bytes(100_000), NOT_AN_IMAGE,
     ),
-    BadPhoto("a JPEG in a thousand passes", "a.jpg", lambda: saved(picture())[:-2] + b"\xff\xda\0\x02" * 1000 + b"\xff\xd9", NOT_AN_IMAGE),
+    BadPhoto(
+        "a large JPEG in a thousand passes", "a.jpg",
+        lambda: saved(Image.new("RGB", (4_000, 3_000), "gray"), progressive=True)[:-2] + b"\xff\xda\0\x02" * 1000 + b"\xff\xd9", NOT_AN_IMAGE,
+    ),
+    BadPhoto("a small JPEG in a thousand passes", "a.jpg", lambda: saved(picture())[:-2] + b"\xff\xda\0\x02" * 1000 + b"\xff\xd9", NOT_AN_IMAGE),
     BadPhoto("a strip of 65,000 pixels", "a.jpg", lambda: saved(Image.new("L", (65_000, 511), 99)), NOT_AN_IMAGE),
     BadPhoto("a PNG that only says that it is a JPEG", "a.jpg", lambda: saved(picture(), "PNG"), None),
     BadPhoto("a photo and an archive in one", "a.jpg", lambda: with_zip(saved(picture())), None),

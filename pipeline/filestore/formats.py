@@ -45,14 +45,16 @@ def content_type_of(data: bytes, file_name: str) -> str:
 def passes_of(data: bytes, size: tuple[int, int], sampling: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """How often a JPEG's picture is gone over, and the bytes that are kept meanwhile: 0 for one that comes in one pass.
 
-    A decoder keeps all coefficients, two bytes each, of a progressive JPEG and of one whose colours come one after another.
-    Of a small photo they are not counted.
+    A decoder keeps all coefficients, two bytes each, of a progressive JPEG and of one whose colours come one after another;
+    of any other it reads the first pass only. What a small photo keeps is not counted.
     """
-    passes = data.count(b"\xff\xda")  # within a picture 0xff is followed by 0; a preview in the EXIF may add one
     widest = max((across * down for across, down in sampling), default=1) or 1
     samples = sum(across * down for across, down in sampling) / widest
     kept = round(size[0] * size[1] * samples * 2)
-    return passes, kept if kept > SMALL_BYTES and _kept_whole(data, len(sampling)) else 0
+    large = kept > SMALL_BYTES
+    if large and not _kept_whole(data, len(sampling)):
+        return 1, 0
+    return data.count(b"\xff\xda"), kept if large else 0  # within a picture 0xff is followed by 0; a preview in the EXIF may add one
 
 
 def _other(data: bytes) -> tuple[str | None, str]:
