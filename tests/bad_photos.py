@@ -96,6 +96,11 @@ def animation(kind):
     return saved(picture(), kind, save_all=True, append_images=[Image.new("RGB", (320, 240), "red")])
 
 
+def passes(jpeg):
+    """The same JPEG with a thousand empty scans more."""
+    return jpeg[:-2] + b"\xff\xda\0\x02" * 1000 + jpeg[-2:]
+
+
 def sixteen_bits():
     level = np.linspace(0, 65535, 640 * 480).reshape(480, 640).astype(np.uint16)
     return saved(Image.fromarray(level), "PNG")
@@ -143,9 +148,9 @@ BAD_PHOTOS = (
     ),
     BadPhoto(
         "a large JPEG in a thousand passes", "a.jpg",
-        lambda: saved(Image.new("RGB", (4_000, 3_000), "gray"), progressive=True)[:-2] + b"\xff\xda\0\x02" * 1000 + b"\xff\xd9", NOT_AN_IMAGE,
+        lambda: passes(saved(Image.new("RGB", (4_000, 3_000), "gray"), progressive=True)), NOT_AN_IMAGE,
     ),
-    BadPhoto("a small JPEG in a thousand passes", "a.jpg", lambda: saved(picture())[:-2] + b"\xff\xda\0\x02" * 1000 + b"\xff\xd9", NOT_AN_IMAGE),
+    BadPhoto("a small JPEG in a thousand passes", "a.jpg", lambda: passes(saved(picture())), NOT_AN_IMAGE),
     BadPhoto("a strip of 65,000 pixels", "a.jpg", lambda: saved(Image.new("L", (65_000, 511), 99)), NOT_AN_IMAGE),
     BadPhoto("a PNG that only says that it is a JPEG", "a.jpg", lambda: saved(picture(), "PNG"), None),
     BadPhoto("a photo and an archive in one", "a.jpg", lambda: with_zip(saved(picture())), None),
