@@ -15,6 +15,7 @@ from pipeline.bench.figures import Result, as_data, as_text
 from pipeline.bench.house import Program
 from pipeline.bench.lifecycle import Plan, surroundings
 from pipeline.bench.lifecycle import run as run_lifecycle
+from pipeline.bench.rules import measure as measure_rules
 from pipeline.cli.parts import parts
 from pipeline.settings import Settings
 
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
   python -m pipeline bench                              the whole: 100,000 and 1,000,000 existing reports, about ten minutes
   python -m pipeline bench lifecycle --quick            a first impression in about two minutes
   python -m pipeline bench lifecycle --existing 100000 --seconds 30 --json
+  python -m pipeline bench rules                        expressions a second beside other engines, half a minute, no database
 
 It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
 DATABASE_URL and DATABASE_OWNER_URL set its database is made on that server.
@@ -32,7 +34,7 @@ SERVICES = ("sandbox", "worker", "api")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", default="lifecycle", choices=["lifecycle"], help="what to measure (lifecycle)")
+    parser.add_argument("what", nargs="?", default="lifecycle", choices=["lifecycle", "rules"], help="what to measure (lifecycle)")
     parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (40); the open one lasts twice as long")
     parser.add_argument("--quick", action="store_true", help="10,000 existing reports, 10 seconds")
@@ -41,6 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
+    if args.what == "rules":
+        return _rules(args)
     base = QUICK if args.quick else FULL
     seconds = args.seconds or base.seconds
     plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 2 * seconds, args.seed)
@@ -63,6 +67,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         scenes = [as_data(result) if isinstance(result, Result) else result.as_data() for result in results]
         print(json.dumps({"surroundings": surroundings(), "cores": os.cpu_count(), "scenes": scenes}, indent=2))
     return 1 if any(isinstance(result, Result) and result.errors for result in results) else 0
+
+
+def _rules(args: argparse.Namespace) -> int:
+    found = measure_rules()
+    print(json.dumps(found.as_data(), indent=2) if args.json else "\n".join(found.as_text()))
+    return 1 if any(engine.differs for engine in found.engines) else 0
 
 
 def programs(settings: Settings) -> Mapping[str, Program]:
