@@ -4,6 +4,7 @@ Starts from stored evidence: what a photo costs is `bench evidence`. History and
 SQL; the judging is the worker's own job, in as many worker processes as there are cores, and then one report at a time.
 """
 
+import gc
 import multiprocessing
 import os
 import time
@@ -196,6 +197,8 @@ def work(settings: Settings, app_url: str, role_prefix: str, pipe: Pipe) -> None
         rt = assemble(settings, database, SystemClock())
         job = validation.validation_job(rt)
         rt.masterdata.current()
+        gc.collect()
+        gc.freeze()  # as the worker does
         pipe.send("ready")
         pipe.recv()
         me, judged, memory, batches = psutil.Process(), 0, [], 0

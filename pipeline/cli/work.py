@@ -1,6 +1,7 @@
 """`work`: the worker process, or one drain of every queue."""
 
 import argparse
+import gc
 import os
 import signal
 import socket
@@ -30,10 +31,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if args.until_idle:
             return drain(rt, settings, jobs, tasks)
         stop = threading.Event()
+        keep_what_stays(rt)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         work(rt.database, jobs, tasks, rt.clock, f"{socket.gethostname()}:{os.getpid()}", stop)
     return 0
+
+
+def keep_what_stays(rt: Runtime) -> None:
+    """Boundaries, rules and models live as long as the process: no collection needs to walk them, which costs a tenth of all work."""
+    rt.masterdata.current()
+    gc.collect()
+    gc.freeze()
 
 
 def drain(rt: Runtime, settings: Settings, jobs: list[Job], tasks: list[Periodic]) -> int:

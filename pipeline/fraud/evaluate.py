@@ -1,7 +1,7 @@
 """Running a rule set over a case. A rule that cannot be evaluated says why, and a person has to look."""
 
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict
 from pipeline.fraud.ruleset import Ready, RuleSet
 from pipeline.fraud.scoring import FraudScore, RuleOutcome, score
 
@@ -22,4 +22,6 @@ def _run(ready: Ready, case: Case) -> RuleOutcome:
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:  # what a rule or a value that does not fit raises
         words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
         return RuleOutcome(ready.rule, ready.weight, "ERROR", Verdict(False, f"could not be evaluated: {words}"))
+    if verdict is CLEAR:
+        return ready.clear
     return RuleOutcome(ready.rule, ready.weight, "SKIPPED" if verdict.skipped else "FIRED" if verdict.fired else "CLEAR", verdict)

@@ -38,12 +38,11 @@ _OWN = text("""
 # Counting stops at :most, so that a place or a phone that somebody floods costs no more than a busy one
 _USERS = text("""
     SELECT p.n, count(DISTINCT u.reporter_id) AS others
-    FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:devices AS text[]), CAST(:since AS timestamptz[]),
-                CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]), CAST(:reporters AS uuid[]))
-        AS p (n, tenant_id, device_id, since, at, id, reporter_id)
+    FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:devices AS text[]), CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]),
+                CAST(:reporters AS uuid[])) AS p (n, tenant_id, device_id, at, id, reporter_id)
     CROSS JOIN LATERAL (
         SELECT r.reporter_id FROM sdcrs.report r
-        WHERE r.tenant_id = p.tenant_id AND r.device_id = p.device_id AND r.created_at BETWEEN p.since AND p.at
+        WHERE r.tenant_id = p.tenant_id AND r.device_id = p.device_id AND r.created_at BETWEEN p.at - CAST(:span AS interval) AND p.at
           AND (r.created_at, r.id) < (p.at, p.id) AND r.reporter_id IS DISTINCT FROM p.reporter_id AND r.id <> p.id
         LIMIT :most
     ) u
@@ -52,12 +51,12 @@ _USERS = text("""
 _NEARBY = text("""
     SELECT p.n, count(*) AS others
     FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:cells_y AS int[]), CAST(:cells_x AS int[]), CAST(:latitudes AS float8[]),
-                CAST(:longitudes AS float8[]), CAST(:since AS timestamptz[]), CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]))
-        AS p (n, tenant_id, cell_y, cell_x, latitude, longitude, since, at, id)
+                CAST(:longitudes AS float8[]), CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]))
+        AS p (n, tenant_id, cell_y, cell_x, latitude, longitude, at, id)
     CROSS JOIN LATERAL (
         SELECT FROM sdcrs.report r
         WHERE r.tenant_id = p.tenant_id AND floor(r.latitude * 500)::int = p.cell_y AND floor(r.longitude * 500)::int = p.cell_x
-          AND r.created_at BETWEEN p.since AND p.at AND (r.created_at, r.id) < (p.at, p.id) AND r.id <> p.id
+          AND r.created_at BETWEEN p.at - CAST(:span AS interval) AND p.at AND (r.created_at, r.id) < (p.at, p.id) AND r.id <> p.id
           AND :radius_m >= 2 * 6371008.8 * asin(least(1, sqrt(
                 power(sin(radians(r.latitude - p.latitude) / 2), 2)
                 + cos(radians(p.latitude)) * cos(radians(r.latitude)) * power(sin(radians(r.longitude - p.longitude) / 2), 2))))
@@ -67,14 +66,14 @@ _NEARBY = text("""
 """)
 _SAME_FILE = """
     SELECT p.n, m.id, m.report_number, m.created_at
-    FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:hashes AS text[]), CAST(:since AS timestamptz[]),
-                CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]), CAST(:reporters AS uuid[]))
-        AS p (n, tenant_id, hash, since, at, id, reporter_id)
+    FROM unnest(CAST(:n AS int[]), CAST(:tenants AS text[]), CAST(:hashes AS text[]), CAST(:at AS timestamptz[]), CAST(:ids AS uuid[]),
+                CAST(:reporters AS uuid[])) AS p (n, tenant_id, hash, at, id, reporter_id)
     CROSS JOIN LATERAL (
         SELECT r.id, r.report_number, r.created_at
         FROM sdcrs.evidence e JOIN sdcrs.report r ON r.id = e.report_id
         WHERE e.tenant_id = p.tenant_id AND e.evidence_type = '{kind}' AND e.sha256 = decode(p.hash, 'hex') AND r.id <> p.id
-          AND r.created_at >= p.since AND (r.created_at, r.id) < (p.at, p.id) AND r.status <> 'AUTO_REJECTED' AND {whose}
+          AND r.created_at >= p.at - CAST(:span AS interval) AND (r.created_at, r.id) < (p.at, p.id) AND r.status <> 'AUTO_REJECTED'
+          AND {whose}
         ORDER BY r.created_at, r.id LIMIT :limit
     ) m
     ORDER BY p.n, m.created_at, m.id
@@ -120,12 +119,13 @@ def _questions(needs: Needs, subjects: Sequence[Subject]) -> Iterator[tuple[Comm
     """Each statement with its parameters, and what puts its rows into the histories."""
     if needs.hours or needs.days or needs.before_minutes or needs.lifetime or needs.monthly:
         yield _own(needs, subjects)
+    columns = _Columns(subjects)
     for days in needs.device_days:
-        yield _device_users(days, subjects)
+        yield _device_users(days, subjects, columns)
     for radius_m, hours in needs.clusters:
-        yield _nearby(radius_m, hours, subjects)
+        yield _nearby(radius_m, hours, subjects, columns)
     for key, days_back in needs.files.items():
-        yield _same_file(key, days_back, subjects)
+        yield _same_file(key, days_back, subjects, columns)
     if needs.paid:
         yield _paid(subjects)
 
@@ -208,9 +208,8 @@ def _count(needs: Needs, one: Subject, reports: Sequence[tuple[datetime, UUID, f
         history.monthly = since(_first_of_month(one))
 
 
-def _device_users(days: int, subjects: Sequence[Subject]) -> tuple[Command, Any]:
+def _device_users(days: int, subjects: Sequence[Subject], columns: "_Columns") -> tuple[Command, Any]:
     asked = [(n, one, device) for n, one in enumerate(subjects) for device in sorted(one.devices)]
-    span = timedelta(days=days)
 
     def take(rows: Sequence[dict[str, Any]], histories: Sequence[History]) -> None:
         for history in histories:
@@ -218,13 +217,23 @@ def _device_users(days: int, subjects: Sequence[Subject]) -> tuple[Command, Any]
         for row in rows:
             histories[row["n"]].device_users[days] = row["others"] + 1
 
-    return (_USERS, {**_places(asked, span), "devices": texts(device for _, _, device in asked), "most": MOST}), take
+    return (
+        _USERS,
+        {
+            **columns.of([n for n, _, _ in asked]),
+            "reporters": columns.reporters([n for n, _, _ in asked]),
+            "devices": texts(device for _, _, device in asked),
+            "span": timedelta(days=days),
+            "most": MOST,
+        },
+    ), take
 
 
-def _nearby(radius_m: int, hours: int, subjects: Sequence[Subject]) -> tuple[Command, Any]:
+def _nearby(radius_m: int, hours: int, subjects: Sequence[Subject], columns: "_Columns") -> tuple[Command, Any]:
     asked = [(n, one, cell) for n, one in enumerate(subjects) for cell in cells(one.latitude, one.longitude, radius_m)]
     params = {
-        **_places(asked, timedelta(hours=hours)),
+        **columns.of([n for n, _, _ in asked]),
+        "span": timedelta(hours=hours),
         "cells_y": array(cell[0] for _, _, cell in asked),
         "cells_x": array(cell[1] for _, _, cell in asked),
         "latitudes": array(one.latitude for _, one, _ in asked),
@@ -232,7 +241,6 @@ def _nearby(radius_m: int, hours: int, subjects: Sequence[Subject]) -> tuple[Com
         "radius_m": radius_m,
         "most": MOST,
     }
-    del params["reporters"]
 
     def take(rows: Sequence[dict[str, Any]], histories: Sequence[History]) -> None:
         for history in histories:
@@ -261,7 +269,7 @@ def _cell(degrees: float) -> int:
     return math.floor(degrees * CELLS_PER_DEGREE)
 
 
-def _same_file(key: SameFile, days_back: int | None, subjects: Sequence[Subject]) -> tuple[Command, Any]:
+def _same_file(key: SameFile, days_back: int | None, subjects: Sequence[Subject], columns: "_Columns") -> tuple[Command, Any]:
     asked = [(n, one, one.files[key.purpose]) for n, one in enumerate(subjects) if key.purpose in one.files]
     span = ANCIENT if days_back is None else timedelta(days=days_back)
 
@@ -272,7 +280,14 @@ def _same_file(key: SameFile, days_back: int | None, subjects: Sequence[Subject]
             found: list[Match] = histories[row["n"]].same_file[key]
             found.append(Match(row["id"], row["report_number"], row["created_at"], 1.0, True))
 
-    params = {**_places(asked, span), "hashes": array(sha256.hex() for _, _, sha256 in asked), "limit": MATCHES}
+    numbers = [n for n, _, _ in asked]
+    params = {
+        **columns.of(numbers),
+        "reporters": columns.reporters(numbers),
+        "hashes": array(sha256.hex() for _, _, sha256 in asked),
+        "span": span,
+        "limit": MATCHES,
+    }
     return (_SAME_FILES[key], params), take
 
 
@@ -285,13 +300,29 @@ def _paid(subjects: Sequence[Subject]) -> tuple[Command, Any]:
     return (_PAID, {"reporters": array({one.reporter_id.hex for one in subjects if one.reporter_id is not None})}), take
 
 
-def _places(asked: Sequence[tuple[int, Subject, Any]], span: timedelta) -> dict[str, Any]:
-    """The columns that every question about a report has."""
-    return {
-        "n": array(n for n, _, _ in asked),
-        "tenants": texts(one.tenant_id for _, one, _ in asked),
-        "since": moments(one.received_at - span for _, one, _ in asked),
-        "at": moments(one.received_at for _, one, _ in asked),
-        "ids": array(one.report_id.hex for _, one, _ in asked),
-        "reporters": array("NULL" if one.reporter_id is None else one.reporter_id.hex for _, one, _ in asked),
-    }
+class _Columns:
+    """The columns that every question about reports has. Most ask once for each report, so those are written once."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._tenants = [one.tenant_id for one in subjects]
+        self._at = [one.received_at.isoformat() for one in subjects]
+        self._ids = [one.report_id.hex for one in subjects]
+        self._reporters = ["NULL" if one.reporter_id is None else one.reporter_id.hex for one in subjects]
+        self._written: tuple[list[int], dict[str, str]] | None = None
+
+    def of(self, numbers: list[int]) -> dict[str, str]:
+        """The number, tenant, time and id of these subjects; a subject may be named several times."""
+        if self._written is not None and self._written[0] == numbers:
+            return self._written[1]
+        written = {
+            "n": array(numbers),
+            "tenants": texts(self._tenants[n] for n in numbers),
+            "at": array(self._at[n] for n in numbers),
+            "ids": array(self._ids[n] for n in numbers),
+        }
+        self._written = (numbers, written)
+        return written
+
+    def reporters(self, numbers: list[int]) -> str:
+        """Who sent them."""
+        return array(self._reporters[n] for n in numbers)

@@ -26,7 +26,7 @@ from pipeline.fraud.conditions import (
     timestamp_diff,
     velocity,
 )
-from pipeline.fraud.conditions.verdict import UnevaluableError, Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, UnevaluableError, Verdict
 from pipeline.fraud.scoring import RuleOutcome, rule_weight
 from pipeline.masterdata import fraud_models as models
 from pipeline.masterdata.fraud_models import FraudRule, RiskConfig
@@ -121,6 +121,7 @@ class Ready:
     rule: FraudRule
     condition: Condition
     weight: Decimal
+    clear: RuleOutcome  # without words
     always: RuleOutcome | None = None  # of a rule that can never be evaluated as it is written
     unasked: RuleOutcome | None = None  # of an external rule while no validator was asked
 
@@ -147,7 +148,7 @@ def prepare(rules: Sequence[FraudRule], config: RiskConfig, module: str = MODULE
             always = RuleOutcome(rule, weight, "ERROR", Verdict(False, f"could not be evaluated: {error}"))
         if isinstance(rule.condition, models.ExternalCondition):
             unasked = RuleOutcome(rule, weight, "SKIPPED", external_validator.UNASKED)
-        ready.append(Ready(rule, CONDITIONS[rule.condition.type], weight, always, unasked))
+        ready.append(Ready(rule, CONDITIONS[rule.condition.type], weight, RuleOutcome(rule, weight, "CLEAR", CLEAR), always, unasked))
     return RuleSet(tuple(ready), config, needs)
 
 

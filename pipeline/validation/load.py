@@ -98,11 +98,12 @@ def document(report: Received, history: History, checks: Sequence[Check]) -> Doc
     """The report in the shape in which rules name its fields; names and phones are not looked up."""
     row = report.row
     verdicts = {check.name: check for check in checks}
+    applicant = str(row["reporter_id"])
     return {
         "createdTime": epoch_ms(report.created_at),
         "applicantInfo": {
-            "applicantId": str(row["reporter_id"]),
-            "userUuid": str(row["reporter_id"]),
+            "applicantId": applicant,
+            "userUuid": applicant,
             "name": None,
             "mobileNumber": None,
             "deviceId": row["device_id"],

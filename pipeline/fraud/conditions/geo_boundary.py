@@ -1,7 +1,7 @@
 """GEO_BOUNDARY: fires when the place lies outside the tenant, or outside the ward that the report names."""
 
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict
 from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import GeoBoundary
 
@@ -17,5 +17,5 @@ def evaluate(condition: GeoBoundary, case: Case) -> Verdict:
             return Verdict(False, "The report names no ward" if named is None else f"Outside {case.tenant_id}, so in none of its wards")
         return Verdict(case.ward_code != named, f"The pin is in ward {case.ward_code}, the report names {named}", named, case.ward_code)
     if case.inside:
-        return Verdict(False, f"Inside {case.tenant_id}", 0, 0.0)
+        return Verdict(False, f"Inside {case.tenant_id}", 0, 0.0) if case.explain else CLEAR
     return Verdict(True, f"{case.km_outside:.1f} km outside {case.tenant_id}", 0, round(case.km_outside, 3))
