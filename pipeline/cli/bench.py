@@ -11,12 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from pipeline.bench.evidence import QUICK_SECONDS, SECONDS, measure_evidence
 from pipeline.bench.figures import Result, as_data, as_text
 from pipeline.bench.house import Program
 from pipeline.bench.lifecycle import Plan, surroundings
 from pipeline.bench.lifecycle import run as run_lifecycle
 from pipeline.bench.rules import measure as measure_rules
+from pipeline.bench.validate import Plan as ValidatePlan
+from pipeline.bench.validate import run as measure_validation
 from pipeline.cli.parts import parts
+from pipeline.clock import SystemClock
 from pipeline.settings import Settings
 
 EXAMPLES = """examples:
@@ -24,6 +28,9 @@ EXAMPLES = """examples:
   python -m pipeline bench lifecycle --quick            a first impression in about two minutes
   python -m pipeline bench lifecycle --existing 100000 --seconds 30 --json
   python -m pipeline bench rules                        expressions a second beside other engines, half a minute, no database
+  python -m pipeline bench evidence                     photos a second and the memory they take, a minute, no database
+  python -m pipeline bench validate                     reports a second through all checks and rules, about eight minutes
+  python -m pipeline bench validate --existing 50000 --reports 5000
 
 It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
 DATABASE_URL and DATABASE_OWNER_URL set its database is made on that server.
@@ -34,9 +41,13 @@ SERVICES = ("sandbox", "worker", "api")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", default="lifecycle", choices=["lifecycle", "rules"], help="what to measure (lifecycle)")
+    parser.add_argument(
+        "what", nargs="?", default="lifecycle", choices=["lifecycle", "rules", "evidence", "validate"], help="what to measure (lifecycle)"
+    )
     parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (40); the open one lasts twice as long")
+    parser.add_argument("--reports", type=int, metavar="N", help="validate: reports to be judged (100000)")
+    parser.add_argument("--workers", type=int, metavar="N", help="validate: worker processes (one a core)")
     parser.add_argument("--quick", action="store_true", help="10,000 existing reports, 10 seconds")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the arrivals and the photos (1)")
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
@@ -45,6 +56,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.what == "rules":
         return _rules(args)
+    if args.what == "evidence":
+        return _evidence(args)
+    if args.what == "validate":
+        return _validate(args, settings)
     base = QUICK if args.quick else FULL
     seconds = args.seconds or base.seconds
     plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 2 * seconds, args.seed)
@@ -73,6 +88,23 @@ def _rules(args: argparse.Namespace) -> int:
     found = measure_rules()
     print(json.dumps(found.as_data(), indent=2) if args.json else "\n".join(found.as_text()))
     return 1 if any(engine.differs for engine in found.engines) else 0
+
+
+def _evidence(args: argparse.Namespace) -> int:
+    seconds = args.seconds or (QUICK_SECONDS if args.quick else SECONDS)
+    found = measure_evidence(SystemClock().now(), seconds, args.seed, lambda line: print(line, file=sys.stderr, flush=True))
+    print(json.dumps({"cores": os.cpu_count(), **found.as_data()}, indent=2) if args.json else "\n".join(found.as_text()))
+    return 0
+
+
+def _validate(args: argparse.Namespace, settings: Settings) -> int:
+    existing, reports = (50_000, 5_000) if args.quick else (1_000_000, 100_000)
+    plan = ValidatePlan(args.existing[-1] if args.existing else existing, args.reports or reports, args.workers or os.cpu_count() or 1)
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = settings.data_dir / f"bench-{os.getpid()}"
+    found = measure_validation(settings, folder, plan, lambda line: print(line, file=sys.stderr, flush=True))
+    print(json.dumps({"cores": os.cpu_count(), **found.as_data()}, indent=2) if args.json else "\n".join(found.as_text()))
+    return 0
 
 
 def programs(settings: Settings) -> Mapping[str, Program]:
