@@ -212,6 +212,8 @@ def _pieces(value: Any, room: _Room, depth: int = 0) -> Iterable[str]:
     if depth > MAX_NESTING:
         raise SpelError("LIMIT", "data nested too deep")
     name = kind(value)
+    if name == "array":
+        raise SpelError("REFUSED", "an array as text is the name of a Java object; '' + array joins its items")
     if name in LISTS:
         yield room.take("[")
         for number, item in enumerate(value):

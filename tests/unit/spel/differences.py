@@ -1,5 +1,7 @@
 """Where we mean to differ from Spring, each with its reason: the only ones that the comparison lets pass."""
 
+import re
+
 from pipeline.fraud.spel import SpelError, evaluate
 from tests.unit.spel.judged import ROOT, VARIABLES
 
@@ -16,5 +18,10 @@ def difference(expression: str, theirs: str) -> str | None:
         if "does not fit" in error.message or "10^18" in error.message:
             return OVERFLOW
         return REFUSED if error.code == "REFUSED" else None
-    number = isinstance(found, str) and any(letter in theirs for letter in "E.")
-    return DIGITS if number and ("floatValue" in expression or "f" in expression) and "E" in theirs else None
+    same = isinstance(found, str) and _rounded(f"str\t{found}") == _rounded(theirs)
+    return DIGITS if same else None
+
+
+def _rounded(answer: str) -> str:
+    """The answer with every fractional number in it cut to six digits."""
+    return re.sub(r"\d+\.\d+(E-?\d+)?", lambda number: f"{float(number[0]):.5e}", answer)
