@@ -26,6 +26,7 @@ SEES_REPORTERS: Roles = VERIFIERS | ADMINS | {"AUDITOR"}
 Operation = Literal[
     "create_report",
     "update_report",
+    "decide_pair",
     "search_reports",
     "upload_file",
     "search_officers",
@@ -44,6 +45,7 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         "create_report": (frozenset({"TEACHER"}), "only teachers submit reports"),
         # which step, the workflow says; who only reads is refused before
         "update_report": (EVERYONE - {"AUDITOR"}, "auditors read and change nothing"),
+        "decide_pair": (VERIFIERS, "verifiers say what is no duplicate"),  # admins reopen what was rejected
         "search_reports": (EVERYONE, "needs a role of the programme"),
         # teachers' evidence, officers' capture photos, the receipt of a manual payment
         "upload_file": (ADMINS | {"TEACHER", "MC_OFFICER"}, "only teachers, officers and admins upload files"),

@@ -115,7 +115,7 @@ class ValidationLimits(Strict):
     max_photo_future_minutes: int = Field(ge=0)
     duplicate_lookback_days: int = Field(gt=0)
     duplicate_similarity: float = Field(gt=0, le=1)
-    duplicate_hash_distance: int = Field(ge=0, le=64)  # of 64 bits
+    duplicate_hash_distance: int = Field(ge=0, le=7)  # of 64 bits; up to 7 the search misses nothing
     near_duplicate_mode: Literal["REJECT", "REVIEW"]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from pipeline.access.caller import Caller
 from pipeline.errors import AppError
 from pipeline.masterdata.master import MasterData
-from pipeline.reports import assignment, verification, visits
+from pipeline.reports import assignment, pairs, verification, visits
 from pipeline.reports.update import Update
 from pipeline.reports.workflow import Actor, Item, Outcome, transition
 
@@ -56,6 +56,7 @@ def act(
             results[index] = outcome
     accepted = [(updates[i], outcome) for i, outcome in results.items() if outcome.ok]
     visits.attach_capture_photos(conn, md, caller, accepted, now)
+    pairs.remember_reopened(conn, caller, [update.report_id for update, _ in accepted if update.action == "REOPEN"], now)
     return [results[i] for i in range(len(updates))]
 
 

@@ -25,6 +25,7 @@ from pipeline.validation import checks
 from pipeline.validation.checks import Nearest
 from pipeline.validation.duplicates import CANDIDATES_PER_PHOTO, Candidate, Probe, find_duplicates
 from pipeline.validation.load import Received, document, load, position
+from pipeline.validation.pairs import raise_pairs
 from pipeline.validation.record import Judged, recorded
 
 NAME = "validation"
@@ -79,6 +80,8 @@ def validate(
     if judged:
         at_once(conn, recorded(md, judged), *_packets(judged))
     _move(conn, md, judged, now)
+    found = {one.report.id: _originals(md, one.report, one.history, rejected) for one in judged}
+    raise_pairs(conn, [one.report.id for one in judged if one.failed is None], found, now)
     return judged
 
 
@@ -141,7 +144,7 @@ def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, i
         checks.gps_location(position(dog["exif_latitude"], dog["exif_longitude"]), report.device, pin, limits),
         checks.timestamp_freshness(dog["captured_at"], report.created_at, limits),
         checks.boundary(place.inside, place.km_outside, tenant.name, place.nearest_tenant),
-        checks.duplicate_image(_nearest(report, history, limits.duplicate_hash_distance, limits.duplicate_lookback_days, rejected), limits),
+        checks.duplicate_image(_nearest(_originals(md, report, history, rejected)), limits),
     )
     case = Case(
         report_id=report.id,
@@ -163,13 +166,19 @@ def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, i
     return Judged(report, (*measured, fraud), outcomes, result, history, found, at)
 
 
-def _nearest(report: Received, history: History, bits: int, days: int, rejected: set[UUID]) -> Nearest | None:
-    """The likest photo within the check's own limits; a report that this batch rejected is no original."""
-    since, farthest = report.created_at - timedelta(days=days), 1 - bits / 64
-    for match in history.alike:
-        if match.similarity >= farthest and match.created_at >= since and match.report_id not in rejected:
-            return Nearest(str(match.report_id), match.report_number, match.similarity, match.same_bytes)
-    return None
+def _originals(md: MasterData, report: Received, history: History, rejected: set[UUID]) -> list[Match]:
+    """The photos within the check's own limits, likest first; a report that this batch rejected is no original."""
+    limits = md.validation_limits(report.tenant_id)
+    since = report.created_at - timedelta(days=limits.duplicate_lookback_days)
+    farthest = 1 - limits.duplicate_hash_distance / 64
+    return [m for m in history.alike if m.similarity >= farthest and m.created_at >= since and m.report_id not in rejected]
+
+
+def _nearest(originals: Sequence[Match]) -> Nearest | None:
+    if not originals:
+        return None
+    likest = originals[0]
+    return Nearest(str(likest.report_id), likest.report_number, likest.similarity, likest.same_bytes)
 
 
 def _packets(judged: Sequence[Judged]) -> list[Command]:

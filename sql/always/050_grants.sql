@@ -33,6 +33,8 @@ GRANT SELECT, INSERT, UPDATE ON vault.person_field TO {{prefix}}_app;
 GRANT SELECT, INSERT ON audit.event, packet.log, sdcrs.report_history TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON sdcrs.file, sdcrs.report, sdcrs.evidence, sdcrs.number_block, sdcrs.daily_count, sdcrs.request_key TO {{prefix}}_app;
 GRANT SELECT ON fraud.evaluation, fraud.check_result, fraud.rule_result, sdcrs.notification TO {{prefix}}_app;
+GRANT SELECT ON fraud.pair TO {{prefix}}_app;
+GRANT UPDATE (decision, decided_at, decided_by) ON fraud.pair TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON payout.fund_account, payout.payout, payout.attempt, payout.monthly_cap TO {{prefix}}_app;
 GRANT SELECT, INSERT ON payout.ledger, payout.reconciliation_run, payout.reconciliation_item TO {{prefix}}_app;
 GRANT SELECT ON payout.provider, payout.overview TO {{prefix}}_app;

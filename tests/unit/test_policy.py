@@ -18,6 +18,7 @@ def caller(*roles: str) -> Caller:
 OPERATIONS = [
     ("create_report", "TEACHER"),
     ("update_report", "TEACHER VERIFIER SENIOR_VERIFIER MC_OFFICER MC_SUPERVISOR DISTRICT_ADMIN STATE_ADMIN"),
+    ("decide_pair", "VERIFIER SENIOR_VERIFIER"),
     ("search_reports", " ".join(ROLES)),
     ("upload_file", "TEACHER MC_OFFICER DISTRICT_ADMIN STATE_ADMIN"),
     ("search_officers", "MC_SUPERVISOR DISTRICT_ADMIN STATE_ADMIN AUDITOR"),
