@@ -30,7 +30,7 @@ from pipeline.filestore.pool import PhotoPool
 from pipeline.filestore.quality import quality_of
 
 SIZE = (4000, 3000)
-GRAIN = 10.0  # grey levels of noise: with it a photo takes 4 MB, as one of a phone by day does
+GRAIN = 8.0  # grey levels of noise: with it a photo takes 4 MB, as one of a phone by day does
 QUALITY = 92
 DIFFERENT = 6
 PEAK_PER_S = 28  # photos: two for each of the 14 reports a second at the programme's peak
