@@ -53,7 +53,8 @@ SELECT r.id FROM sdcrs.report r WHERE r.report_number = CAST(:number AS text) OR
 -- name: candidates
 -- Earlier reports that a report may repeat: those sent within :hours before it and :radius_m around it, and those named in
 -- :ids, whose photos are alike. One row a report with its distance in metres, the likeness of the dog photos from 0 to 1 and
--- the seconds between the two; first those named, then those alike from :alike_from on, then the nearest.
+-- the seconds between the two; first those named, then those alike from :alike_from on, then the nearest. Not those of which a
+-- person said that they are no duplicates.
 WITH me AS (
     SELECT r.id, r.tenant_id, r.created_at, r.latitude, r.longitude,
         (SELECT e.phash FROM sdcrs.evidence e WHERE e.report_id = r.id AND e.evidence_type = 'DOG_PHOTO' ORDER BY e.id LIMIT 1) AS phash
@@ -69,6 +70,10 @@ near AS (
     WHERE (r.created_at BETWEEN me.created_at - make_interval(hours => CAST(:hours AS int)) AND me.created_at
            AND r.status NOT IN ('AUTO_REJECTED', 'REJECTED', 'DUPLICATE'))
        OR r.id = ANY (CAST(:ids AS uuid[]))
+),
+denied AS (
+    SELECT CASE WHEN p.later_id = CAST(:report_id AS uuid) THEN p.earlier_id ELSE p.later_id END AS id FROM fraud.pair p
+    WHERE (p.later_id = CAST(:report_id AS uuid) OR p.earlier_id = CAST(:report_id AS uuid)) AND p.decision = 'NOT_DUPLICATE'
 )
 SELECT n.id, n.report_number, n.service_type, n.status, n.created_at, n.latitude, n.longitude, n.address, n.ward, n.distance_m,
     n.earlier_s, e.file_id, 1 - bit_count(CAST(e.phash # n.phash AS bit(64)))::float8 / 64 AS similarity
@@ -76,8 +81,21 @@ FROM near n
 LEFT JOIN LATERAL (
     SELECT file_id, phash FROM sdcrs.evidence WHERE report_id = n.id AND evidence_type = 'DOG_PHOTO' ORDER BY id LIMIT 1
 ) e ON true
-WHERE n.distance_m <= CAST(:radius_m AS float8) OR n.id = ANY (CAST(:ids AS uuid[]))
+WHERE (n.distance_m <= CAST(:radius_m AS float8) OR n.id = ANY (CAST(:ids AS uuid[]))) AND n.id NOT IN (SELECT d.id FROM denied d)
 ORDER BY n.id = ANY (CAST(:ids AS uuid[])) DESC,
     greatest(1 - bit_count(CAST(e.phash # n.phash AS bit(64)))::float8 / 64, CAST(:alike_from AS float8)) DESC NULLS LAST,
     n.distance_m, n.earlier_s, n.id
 LIMIT CAST(:limit AS bigint)
+
+-- name: pairs
+-- The reports that this one may repeat, as validation found them and nobody has denied: one row a pair, photos that are alike
+-- first, then the nearest. `similarity` from 0 to 1 of the dog photos, `metres` between the places, `minutes` between the receipts.
+SELECT p.id, p.kind, p.similarity, p.metres, p.minutes, o.report_number, o.status, o.created_at, e.file_id
+FROM fraud.pair p
+JOIN sdcrs.report o ON o.id = CASE WHEN p.later_id = CAST(:report_id AS uuid) THEN p.earlier_id ELSE p.later_id END
+LEFT JOIN LATERAL (
+    SELECT file_id FROM sdcrs.evidence WHERE report_id = o.id AND evidence_type = 'DOG_PHOTO' ORDER BY id LIMIT 1
+) e ON true
+WHERE (p.later_id = CAST(:report_id AS uuid) OR p.earlier_id = CAST(:report_id AS uuid))
+  AND p.decision IS NULL AND o.status <> 'AUTO_REJECTED'
+ORDER BY p.kind = 'CLUSTER', p.similarity DESC, p.metres, p.id LIMIT CAST(:limit AS bigint)

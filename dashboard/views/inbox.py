@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 
 from dashboard import formats
 from dashboard.console import PageContext, perform
-from dashboard.widgets import browser, case, checks, decision, evidence, people, queue, rows, sla, timeline
+from dashboard.widgets import browser, case, checks, decision, evidence, pairs, people, queue, rows, sla, timeline
 from dashboard.widgets.case import Case
 from dashboard.widgets.people import People
 from dashboard.widgets.rows import escape, mark
@@ -156,6 +156,7 @@ def _report(ctx: PageContext, number: str) -> None:
         checks.table(shown.checks)
         checks.rules(shown.evaluation, shown.rules, md.risk_config(shown.report["tenant_id"]))
         checks.findings(shown.evaluation)
+        pairs.show(ctx, shown)
         rows.part("Places")
         rows.facts(evidence.places(found))
         if shown.talk:

@@ -11,10 +11,9 @@ from dashboard import formats
 from dashboard.console import PageContext
 from dashboard.widgets import evidence as photos
 from dashboard.widgets.case import Case
+from pipeline.validation.clusters import NEAR_HOURS, NEAR_M
 from pipeline.validation.duplicates import MAX_DISTANCE, Probe, find_duplicates
 
-NEAR_HOURS = 24  # a dog stays in its quarter for a day
-NEAR_M = 500  # how far a pack roams around its feeding place
 ALIKE_FROM = 0.75  # below, two photos share no more than chance gives
 SHOWN = 8  # the likest; more cannot be compared by eye
 COMPARED_PX = 640  # two pictures that the eye takes in together
@@ -52,7 +51,7 @@ def candidates(ctx: PageContext, shown: Case) -> Sequence[RowMapping]:
         if dog is not None:
             since = report["created_at"] - timedelta(days=limits.duplicate_lookback_days)
             probe = Probe(report["id"], report["tenant_id"], dog["phash"], bytes(dog["sha256"]), since, report["created_at"])
-            alike = [found.report_id for found in find_duplicates(conn, [probe], MAX_DISTANCE).get(report["id"], [])]
+            alike = [found.report_id for found in find_duplicates(conn, [probe], MAX_DISTANCE, judging=False).get(report["id"], [])]
         return queries.rows(
             conn,
             "inbox.candidates",

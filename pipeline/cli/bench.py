@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from pipeline.bench.duplicates import run as measure_duplicates
 from pipeline.bench.evidence import QUICK_SECONDS, SECONDS, measure_evidence
 from pipeline.bench.figures import Result, as_data, as_text
 from pipeline.bench.house import Program
@@ -31,6 +32,8 @@ EXAMPLES = """examples:
   python -m pipeline bench evidence                     photos a second and the memory they take, a minute, no database
   python -m pipeline bench validate                     reports a second through all checks and rules, about eight minutes
   python -m pipeline bench validate --existing 50000 --reports 5000
+  python -m pipeline bench duplicates                   photo search over 9,000,000 hashes, half an hour and 5 GB of disk
+  python -m pipeline bench duplicates --quick           the same over 200,000
 
 It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
 DATABASE_URL and DATABASE_OWNER_URL set its database is made on that server.
@@ -42,12 +45,19 @@ SERVICES = ("sandbox", "worker", "api")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", nargs="?", default="lifecycle", choices=["lifecycle", "rules", "evidence", "validate"], help="what to measure (lifecycle)"
+        "what",
+        nargs="?",
+        default="lifecycle",
+        choices=["lifecycle", "rules", "evidence", "validate", "duplicates"],
+        help="what to measure (lifecycle)",
     )
     parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (40); the open one lasts twice as long")
     parser.add_argument("--reports", type=int, metavar="N", help="validate: reports to be judged (100000)")
     parser.add_argument("--workers", type=int, metavar="N", help="validate: worker processes (one a core)")
+    parser.add_argument("--hashes", type=int, metavar="N", help="duplicates: photos in the window (9000000)")
+    parser.add_argument("--vectors", type=int, default=400_000, metavar="N", help="duplicates: how many of them for pgvector (400000)")
+    parser.add_argument("--ours-only", action="store_true", help="duplicates: without the designs not chosen and pgvector")
     parser.add_argument("--quick", action="store_true", help="10,000 existing reports, 10 seconds")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the arrivals and the photos (1)")
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
@@ -60,6 +70,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return _evidence(args)
     if args.what == "validate":
         return _validate(args, settings)
+    if args.what == "duplicates":
+        return _duplicates(args, settings)
     base = QUICK if args.quick else FULL
     seconds = args.seconds or base.seconds
     plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 2 * seconds, args.seed)
@@ -105,6 +117,19 @@ def _validate(args: argparse.Namespace, settings: Settings) -> int:
     found = measure_validation(settings, folder, plan, lambda line: print(line, file=sys.stderr, flush=True))
     print(json.dumps({"cores": os.cpu_count(), **found.as_data()}, indent=2) if args.json else "\n".join(found.as_text()))
     return 0
+
+
+def _duplicates(args: argparse.Namespace, settings: Settings) -> int:
+    hashes = args.hashes or (200_000 if args.quick else 9_000_000)
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = settings.data_dir / f"bench-{os.getpid()}"
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    found = measure_duplicates(settings, folder, hashes, args.seed, say, beside=not args.ours_only, vectors=args.vectors)
+    print(json.dumps({"cores": os.cpu_count(), **found.as_data()}, indent=2) if args.json else "\n".join(found.as_text()))
+    return 1 if found.missed else 0
 
 
 def programs(settings: Settings) -> Mapping[str, Program]:

@@ -17,6 +17,7 @@ from pipeline.validation.clusters import find_clusters
 from pipeline.validation.job import validate, validation_job
 from pipeline.validation.pairs import raise_pairs
 from tests import factories
+from tests.console import shown, tab, token_for
 
 GATE = factories.SCHOOL_GATE
 
@@ -42,6 +43,11 @@ def pairs_of(rt, report_id):
     with rt.database.worker() as conn:
         rows = conn.execute(text("SELECT * FROM fraud.pair WHERE later_id = :id OR earlier_id = :id ORDER BY kind"), {"id": report_id})
         return list(rows.mappings())
+
+
+def number_of(rt, report_id):
+    with rt.database.worker() as conn:
+        return conn.execute(text("SELECT report_number FROM sdcrs.report WHERE id = :id"), {"id": report_id}).scalar_one()
 
 
 def metres_away(metres):
@@ -231,3 +237,35 @@ def test_a_pair_whose_reports_are_decided_is_closed(rt, clock, staff, two):
         assert factories.do(rt, staff.verifier, report_id, "VERIFY").ok
     with rt.database.begin(staff.verifier.scope) as conn, pytest.raises(AppError, match="SDCRS_ACTION_NOT_ALLOWED"):
         not_a_duplicate(conn, staff.verifier, pair["id"], clock.now())
+
+
+# the inbox
+
+
+def test_the_inbox_lists_the_pairs_in_words_and_takes_the_verifiers_word(rt, clock, staff, two):
+    first = sent(rt, two[0])
+    clock.advance(timedelta(minutes=35))
+    second = sent(rt, two[1], metres_away(120))
+    judge(rt)
+    number, other = (number_of(rt, report_id) for report_id in (second, first))
+    with tab(rt, token_for(rt, staff.verifier), "inbox", report=number) as test:
+        test.run()
+        assert not test.exception
+        page = shown(test)
+        assert "May be the same as" in page
+        assert "% alike, 120 m away, 35 min apart" in page
+        test.button(key=f"inbox.pair.{other}").click().run()
+        assert not test.exception
+        assert "It is not raised again" in shown(test)
+        assert "May be the same as" not in shown(test)
+    assert [row["decision"] for row in pairs_of(rt, second)] == ["NOT_DUPLICATE"]
+
+
+def test_an_admin_sees_why_a_copy_was_rejected_and_decides_by_reopening_alone(rt, staff, two):
+    first, second = rejected_copy(rt, two)
+    other = number_of(rt, first)
+    with tab(rt, token_for(rt, staff.district_admin), "inbox", report=number_of(rt, second)) as test:
+        test.run()
+        assert not test.exception
+        assert other in shown(test)
+        assert f"inbox.pair.{other}" not in {button.key for button in test.button}
