@@ -115,6 +115,7 @@ class Case:
             "tenantId": self.tenant_id,
             "moduleCode": "SDCRS",
             "now": epoch_ms(self.now),
+            "timeZone": self.zone.key,
         }
 
 
