@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 
 from pipeline.errors import AppError
 
 ROOT = Path(__file__).resolve().parent.parent
+# How libraries are told the credentials of databases and clouds: no validator's configuration may name them
+CREDENTIALS = ("PG", "AWS_", "AZURE_", "GOOGLE_", "GCS_")
 SESSION_COOKIE = "sdcrs_session"
 SECURE_SESSION_COOKIE = "__Host-sdcrs_session"  # a browser takes this name only over TLS, for this host, for the whole site
 
@@ -38,6 +41,9 @@ class Settings:
     packet_body_days: int
     bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
     embedded_fsync: bool = True  # False: the embedded server is for tests, and a power cut may lose its data
+    validator_networks: tuple[str, ...] = ()  # networks of our own in which validators may be called
+    # What else the environment holds: addresses and secrets that the validators' configuration names
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def session_cookies(self) -> tuple[str, ...]:
@@ -52,8 +58,10 @@ class Settings:
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings. Raises SDCRS_BAD_SETTING naming the variable that cannot be used."""
+    ours: set[str] = set()
 
     def text(name: str) -> str | None:
+        ours.add(name)
         return environ.get(name, "").strip() or None
 
     def number(name: str, default: int, low: int, high: int) -> int:
@@ -98,7 +106,22 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         packet_body_days=number("PACKET_BODY_DAYS", 400, 1, 36500),
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
         embedded_fsync=fsync == "on",
+        validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),
     )
+    _check(settings)
+    others = {name: value for name, value in environ.items() if name not in ours and not name.startswith(CREDENTIALS)}
+    return replace(settings, environment=others)
+
+
+def _networks(name: str, raw: str | None) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(item)) for item in (raw or "").split())
+    except ValueError as error:
+        raise AppError("SDCRS_BAD_SETTING", setting=name, detail=str(error)) from error
+
+
+def _check(settings: Settings) -> None:
+    """What goes together."""
     if settings.production and settings.keys_file is None:
         raise AppError("SDCRS_BAD_SETTING", setting="KEYS_FILE", detail="required when APP_ENV=production")
     if settings.razorpayx_key_id and not (
@@ -109,4 +132,3 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             setting="RAZORPAYX_KEY_ID",
             detail="also set RAZORPAYX_KEY_SECRET, RAZORPAYX_ACCOUNT_NUMBER and RAZORPAYX_WEBHOOK_SECRET",
         )
-    return settings

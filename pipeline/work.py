@@ -4,6 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
+from pipeline.fraud.validators.job import ValidatorsJob
+from pipeline.fraud.validators.memory import forget_expired
+from pipeline.fraud.validators.setup import Configured
 from pipeline.jobs.job import Job, Periodic
 from pipeline.notifications.follower import notifications_follower
 from pipeline.payouts.jobs import payout_jobs, payout_tasks
@@ -22,7 +25,7 @@ _EMPTY_BODIES = text(
 
 def all_jobs(rt: Runtime) -> list[Job]:
     """Every job that claims work by status or follows a table."""
-    return [validation_job(rt), *payout_jobs(rt), notifications_follower(rt)]
+    return [ValidatorsJob(rt, Configured(rt.settings)), validation_job(rt), *payout_jobs(rt), notifications_follower(rt)]
 
 
 def all_tasks(rt: Runtime) -> list[Periodic]:
@@ -34,6 +37,7 @@ def all_tasks(rt: Runtime) -> list[Periodic]:
     def retention(now: datetime) -> None:
         with rt.database.worker() as conn:
             forget_old_requests(conn, now)
+            forget_expired(conn, now)
             conn.execute(_EMPTY_BODIES, {"before": now - timedelta(days=rt.settings.packet_body_days)})
 
     return [Periodic("partitions", DAILY, partitions), Periodic("retention", DAILY, retention), *payout_tasks(rt)]

@@ -9,10 +9,12 @@ from sqlalchemy import Connection, text
 
 from pipeline.access.caller import SYSTEM_ID
 from pipeline.database.engine import Command, at_once
-from pipeline.fraud.case import Case, History, Match
+from pipeline.fraud.case import Answer, Case, History, Match
 from pipeline.fraud.evaluate import evaluate
 from pipeline.fraud.features import gather
 from pipeline.fraud.ruleset import RuleSet, rule_set
+from pipeline.fraud.validators.results import ALL_SETTLED, answers
+from pipeline.fraud.validators.setup import NOBODY, Configured, Setup
 from pipeline.jobs.batch import BatchJob
 from pipeline.jobs.job import NOT_FAILED
 from pipeline.masterdata.geo import Place
@@ -33,37 +35,53 @@ BATCH = 200  # reports a transaction: about half a second of work
 INSIDE = Place(inside=True, km_outside=0.0, nearest_tenant=None)
 SYSTEM = Actor(SYSTEM_ID, frozenset({"SYSTEM"}))
 
-_CLAIM = text(f"""
+_CLAIM = f"""
     SELECT q.id FROM sdcrs.report q
-    WHERE q.status = 'PENDING_VALIDATION' AND (CAST(:only AS uuid[]) IS NULL OR q.id = ANY (:only)) AND {NOT_FAILED}
+    WHERE q.status = 'PENDING_VALIDATION' AND (CAST(:only AS uuid[]) IS NULL OR q.id = ANY (:only)) AND {NOT_FAILED}{{}}
     ORDER BY q.created_at, q.id LIMIT :limit FOR UPDATE OF q SKIP LOCKED
-""")  # noqa: S608 - a constant fragment, no value
+"""  # noqa: S608 - constant fragments, no value
+_CLAIM_ALL = text(_CLAIM.format(""))
+_CLAIM_ANSWERED = text(_CLAIM.format(f" AND {ALL_SETTLED}"))  # where tenants ask validators
 _RECEIVED_AT = text("SELECT id, created_at FROM sdcrs.report WHERE id = ANY (:ids)")
 
 
 def validation_job(rt: Runtime) -> BatchJob:
     """The job as the worker runs it."""
+    configured = Configured(rt.settings)
+
+    def mine(conn: Connection, now: datetime, limit: int, only: Sequence[UUID] | None) -> list[UUID]:
+        return claim(conn, now, limit, only, configured.at(rt.masterdata.current()))
 
     def work(conn: Connection, ids: list[UUID], now: datetime) -> None:
-        validate(conn, rt.masterdata.current(), ids, now)
+        md = rt.masterdata.current()
+        validate(conn, md, ids, now, setup=configured.at(md))
 
-    return BatchJob(NAME, rt.database, claim, work, BATCH)
+    return BatchJob(NAME, rt.database, mine, work, BATCH)
 
 
-def claim(conn: Connection, now: datetime, limit: int, only: Sequence[UUID] | None) -> list[UUID]:
-    """Lock the oldest reports that wait for validation."""
-    params = {"job": NAME, "now": now, "limit": limit, "only": None if only is None else list(only)}
-    return list(conn.execute(_CLAIM, params).scalars())
+def claim(conn: Connection, now: datetime, limit: int, only: Sequence[UUID] | None, setup: Setup = NOBODY) -> list[UUID]:
+    """Lock the oldest reports that wait for validation, and not still for what a validator of `setup` says."""
+    params: dict[str, Any] = {"job": NAME, "now": now, "limit": limit, "only": None if only is None else list(only)}
+    if setup.tenants:
+        return list(conn.execute(_CLAIM_ANSWERED, params | {"asking": setup.asking}).scalars())
+    return list(conn.execute(_CLAIM_ALL, params).scalars())
 
 
 def validate(
-    conn: Connection, md: MasterData, ids: Sequence[UUID], now: datetime, times: Mapping[UUID, datetime] | None = None
+    conn: Connection,
+    md: MasterData,
+    ids: Sequence[UUID],
+    now: datetime,
+    times: Mapping[UUID, datetime] | None = None,
+    setup: Setup = NOBODY,
 ) -> list[Judged]:
     """Judge reports in order of receipt, record the evaluations and move each to its next state. Does not commit.
 
-    `times` says when each was judged, for imports of the past; a report that it does not name was judged `now`.
+    `times` says when each was judged, for imports of the past; a report that it does not name was judged `now`. `setup`:
+    the validators whose answers are read.
     """
     reports = load(conn, ids)
+    said = answers(conn, setup, {report.id: report.tenant_id for report in reports}, now)
     rules = {report.tenant_id: rule_set(md, report.tenant_id) for report in reports}
     histories = _histories(conn, md, reports, rules)
     alike = _alike(conn, md, reports, rules)
@@ -73,7 +91,8 @@ def validate(
     for report in reports:  # in order of receipt: of two in one batch the earlier is the original
         history = histories[report.id]
         history.alike = alike.get(report.id, ())
-        one = _judge(md, rules[report.tenant_id], report, history, inside[report.id], rejected, (times or {}).get(report.id, now))
+        at = (times or {}).get(report.id, now)
+        one = _judge(md, rules[report.tenant_id], report, history, said.get(report.id, {}), inside[report.id], rejected, at)
         if one.failed is not None:
             rejected.add(report.id)
         judged.append(one)
@@ -136,7 +155,16 @@ def _inside(md: MasterData, reports: Sequence[Received]) -> dict[UUID, bool]:
     return found
 
 
-def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, inside: bool, rejected: set[UUID], at: datetime) -> Judged:
+def _judge(
+    md: MasterData,
+    rules: RuleSet,
+    report: Received,
+    history: History,
+    said: Mapping[str, Answer],
+    inside: bool,
+    rejected: set[UUID],
+    at: datetime,
+) -> Judged:
     tenant, limits = md.tenant(report.tenant_id), md.validation_limits(report.tenant_id)
     dog, pin = report.dog, report.pin
     place = INSIDE if inside and not rules.needs.ward else md.locate(report.tenant_id, pin.latitude, pin.longitude)
@@ -159,6 +187,7 @@ def _judge(md: MasterData, rules: RuleSet, report: Received, history: History, i
         now=at,
         gone=rejected,
         explain=False,
+        validators=said,
     )
     outcomes, result = evaluate(rules, case)
     fraud = checks.fraud_score(result, rules.config.auto_reject_threshold)

@@ -35,6 +35,7 @@ GRANT SELECT, INSERT, UPDATE ON sdcrs.file, sdcrs.report, sdcrs.evidence, sdcrs.
 GRANT SELECT ON fraud.evaluation, fraud.check_result, fraud.rule_result, sdcrs.notification TO {{prefix}}_app;
 GRANT SELECT ON fraud.pair TO {{prefix}}_app;
 GRANT UPDATE (decision, decided_at, decided_by) ON fraud.pair TO {{prefix}}_app;
+GRANT SELECT ON fraud.validator_result, fraud.validator_breaker TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON payout.fund_account, payout.payout, payout.attempt, payout.monthly_cap TO {{prefix}}_app;
 GRANT SELECT, INSERT ON payout.ledger, payout.reconciliation_run, payout.reconciliation_item TO {{prefix}}_app;
 GRANT SELECT ON payout.provider, payout.overview TO {{prefix}}_app;
@@ -48,7 +49,7 @@ REVOKE INSERT, UPDATE ON masterdata.installation, masterdata.migration FROM {{pr
 REVOKE INSERT, UPDATE ON sdcrs.public_tracking FROM {{prefix}}_worker;
 GRANT SELECT, INSERT ON audit.event TO {{prefix}}_worker;
 GRANT SELECT, INSERT, UPDATE ON packet.log TO {{prefix}}_worker;  -- update: bodies past their retention are emptied
-GRANT DELETE ON sdcrs.request_key, access.session, access.sign_in_throttle, jobs.failure, jobs.heartbeat TO {{prefix}}_worker;
+GRANT DELETE ON sdcrs.request_key, access.session, access.sign_in_throttle, jobs.failure, jobs.heartbeat, fraud.validator_cache TO {{prefix}}_worker;
 GRANT EXECUTE ON FUNCTION jobs.ensure_partitions(date, int), jobs.stray_partition_rows() TO {{prefix}}_worker;
 DO $$ BEGIN
     IF to_regnamespace('sandbox') IS NOT NULL THEN
