@@ -21,16 +21,16 @@ STATE = "dj"
 SCHOOLS = 10_000
 AROUND = 0.004  # degrees, about 450 m: how far from the school most dogs are met
 YEAR = timedelta(days=365)
-WAITED = timedelta(hours=2)  # what a peak of 14 reports a second leaves behind in two hours is 100,000
 FIRST_SERIAL = 20_000_000  # numbers that no real report of this database reaches
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who reports, and from when on the fresh reports are."""
+    """Who reports, and when: report number n came `n * step` after the begin of the year."""
 
     teachers: int
-    now: datetime
+    begins: datetime
+    step: timedelta
 
 
 _TEACHERS = """
@@ -44,7 +44,7 @@ _FRESH = """
     CREATE TEMP TABLE made ON COMMIT DROP AS
     WITH drawn AS (
         SELECT n, (hashint8(n) & 2147483647) %% %(teachers)s AS teacher, (hashint8(n + 1) & 2147483647) %% 1000 AS k,
-               %(since)s::timestamptz + (n - %(first)s) * %(step)s::interval AS at,
+               %(begins)s::timestamptz + n * %(step)s::interval AS at,
                ((hashint8(n + 2) & 65535) / 65535.0 - 0.5) AS dy, ((hashint8(n + 3) & 65535) / 65535.0 - 0.5) AS dx
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
     ), placed AS (
@@ -112,8 +112,8 @@ def _own(kind: str, sha256: str, bits: str) -> dict[str, dict[str, str]]:
     return {"sdcrs.file": file, "sdcrs.evidence": evidence}
 
 
-def make_crowd(conn: Connection, md: MasterData, now: datetime, existing: int) -> Crowd:
-    """Teachers, and the schools inside the tenant that they belong to."""
+def make_crowd(conn: Connection, md: MasterData, now: datetime, reports: int) -> Crowd:
+    """Teachers, and the schools inside the tenant that they belong to; their `reports` are spread evenly over the last year."""
     area = next(
         shape(feature["geometry"]) for feature in md.boundary_geojson(TENANT)["features"] if feature["properties"]["kind"] == "tenant"
     ).buffer(-2 * AROUND)
@@ -128,20 +128,19 @@ def make_crowd(conn: Connection, md: MasterData, now: datetime, existing: int) -
     with conn.cursor() as cursor, cursor.copy("COPY pg_temp.school FROM STDIN") as copy:
         for school in schools:
             copy.write_row(school)
-    teachers = max(existing // PER_TEACHER, 100)
+    teachers = max(reports // PER_TEACHER, 100)
     conn.execute("ALTER TABLE access.account NO FORCE ROW LEVEL SECURITY")
     conn.execute(_TEACHERS.encode(), {"tenant": TENANT, "state": STATE, "teachers": teachers, "at": now - 2 * YEAR})
     conn.execute("ALTER TABLE access.account FORCE ROW LEVEL SECURITY")
-    return Crowd(teachers, now)
+    return Crowd(teachers, now - YEAR, YEAR / (reports + 1))
 
 
 def make_reports(conn: Connection, crowd: Crowd, first: int, count: int, *, fresh: bool) -> None:
-    """Reports number `first` on: fresh ones wait for validation, the others are spread over the year before."""
-    span = WAITED if fresh else YEAR - WAITED
+    """Reports number `first` on: fresh ones wait for validation and some are spoilt, the others are the past."""
     params = {
         "tenant": TENANT, "state": STATE, "serial": FIRST_SERIAL, "first": first, "last": first + count - 1, "fresh": fresh,
-        "teachers": crowd.teachers, "schools": SCHOOLS, "around": AROUND, "reach": max(count // 4, 1), "step": span / count,
-        "since": crowd.now - (WAITED if fresh else YEAR),
+        "teachers": crowd.teachers, "schools": SCHOOLS, "around": AROUND, "reach": max(count // 20, 1),
+        "step": crowd.step, "begins": crowd.begins,
     }  # fmt: skip
     with conn.transaction():
         conn.execute(_FRESH.encode(), params)

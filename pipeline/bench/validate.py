@@ -1,6 +1,7 @@
 """`bench validate`: how many stored reports a second go through all five checks and all rules, with a year of history behind them.
 
-Starts from stored evidence: what a photo costs is `bench evidence`. History and the reports to be judged are made set-wise by
+Starts from stored evidence: what a photo costs is `bench evidence`. All reports are spread evenly over one year, as a district
+has them; the newest wait. History and the reports to be judged are made set-wise by
 SQL; the judging is the worker's own job, in as many worker processes as there are cores, and then one report at a time.
 """
 
@@ -150,7 +151,7 @@ def _fill(conn: Connection, house: House, plan: Plan, say: Say) -> Crowd:
     conn.execute("SET synchronous_commit = off")
     conn.execute("SET maintenance_work_mem = '512MB'")
     with past.bare(conn):
-        crowd = make_crowd(conn, house.rt.masterdata.current(), house.rt.clock.now(), plan.existing)
+        crowd = make_crowd(conn, house.rt.masterdata.current(), house.rt.clock.now(), plan.existing + plan.reports + SINGLY)
         for first in range(1, plan.existing + 1, past.CHUNK):
             count = min(past.CHUNK, plan.existing - first + 1)
             make_reports(conn, crowd, first, count, fresh=False)

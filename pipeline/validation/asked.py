@@ -110,7 +110,7 @@ def _alike(conn: Connection, rules: RuleSet, subject: Subject, photos: Sequence[
         return []
     since = subject.received_at - timedelta(days=rules.needs.alike_days)
     probe = Probe(subject.report_id, subject.tenant_id, file.phash, bytes(file.sha256), since, subject.received_at)
-    found = find_duplicates(conn, [probe], rules.needs.alike_bits).get(subject.report_id, [])
+    found = find_duplicates(conn, [probe], rules.needs.alike_bits, judging=False).get(subject.report_id, [])
     others = [candidate for candidate in found if candidate.report_id != subject.report_id]
     times = {row.id: row.created_at for row in conn.execute(_TIMES, {"ids": [c.report_id for c in others]})} if others else {}
     return [Match(c.report_id, c.report_number, times[c.report_id], c.similarity, c.same_bytes) for c in others]

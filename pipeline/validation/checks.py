@@ -117,8 +117,8 @@ def duplicate_image(nearest: Nearest | None, limits: ValidationLimits) -> Check:
 
 def fraud_score(result: FraudScore, reject_above: int) -> Check:
     """Fails only on a recommendation to reject; a manual review goes on to the verifier, marked."""
-    reason = f"Risk score {result.score} ({result.risk_level})"
     passed = result.recommendation != "AUTO_REJECT"
+    reason = f"Risk score {result.score} ({result.risk_level})" + ("" if passed else f": {result.reason}")
     details = {"riskLevel": result.risk_level, "recommendation": result.recommendation}
     return Check("FRAUD_SCORE", passed, float(result.score), float(reject_above), "score", reason, "FRAUD_DETECTED", details)
 
