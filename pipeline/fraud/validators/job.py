@@ -32,7 +32,7 @@ from pipeline.jobs.failures import clear_failures, record_failure
 from pipeline.runtime import Runtime
 
 NAME = "fraud.validators"
-LINES = 16  # calls at once: six validators for each of two or three reports
+LINES = 32  # calls at once: at the peak 14 reports a second with five questions each, at under half a second a call
 ROUND_S = 1.0  # how long one round may go on while there is more to begin
 LINGER_S = 0.1  # for calls under way when nothing more can be begun: most answer in this time
 SPARE_S = 30.0  # of a lease, for reading photos and looking up names
