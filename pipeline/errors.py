@@ -74,6 +74,10 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_APPROVAL_PENDING": ErrorSpec(409, "A settlement by hand waits for a second admin. Approve or reject that first."),
     "SDCRS_NOTHING_TO_APPROVE": ErrorSpec(409, "No settlement by hand waits for approval here."),
     "SDCRS_SELF_APPROVAL": ErrorSpec(403, "A second admin must approve; you requested this yourself."),
+    "SDCRS_ALREADY_CONFIRMED": ErrorSpec(409, "This report was confirmed as a fraud already, or waits for a second admin."),
+    "SDCRS_PENALTY_OVER": ErrorSpec(409, "This penalty is over already."),
+    "SDCRS_APPEAL_CLOSED": ErrorSpec(409, "An appeal is not possible: {reason}.", ("reason",)),
+    "SDCRS_FLAG_NOT_POSSIBLE": ErrorSpec(409, "{action} is not possible while the flag is {state}.", ("action", "state")),
     "SDCRS_LINK_EXPIRED": ErrorSpec(403, "This link has expired or was altered. Open the report again."),
     "SDCRS_BAD_SIGNATURE": ErrorSpec(401, "The webhook signature does not match."),
     # the machine

@@ -37,6 +37,11 @@ Operation = Literal[
     "resolve_payout",
     "reconcile",
     "read_metrics",
+    "review_flags",
+    "correct_flags",
+    "confirm_fraud",
+    "lift_penalty",
+    "appeal_penalty",
 ]
 
 # Operation: who may, and what the others are told.
@@ -58,6 +63,13 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         "resolve_payout": (frozenset({"STATE_ADMIN"}), "only state admins resolve payouts"),
         "reconcile": (frozenset({"STATE_ADMIN"}), "only state admins reconcile"),
         "read_metrics": (frozenset({"STATE_ADMIN", "AUDITOR"}), "metrics are for state admins and the auditor"),
+        # up to which escalation, the flag's own life says
+        "review_flags": (VERIFIERS | ADMINS, "fraud flags are for verifiers and admins"),
+        "correct_flags": (ADMINS, "only admins correct what a flag was resolved as"),
+        "confirm_fraud": (ADMINS, "only admins confirm a fraud, two of them"),
+        # which step, the role that hears appeals against it says
+        "lift_penalty": (ADMINS, "only admins decide about penalties"),
+        "appeal_penalty": (frozenset({"TEACHER"}), "only the teacher concerned appeals"),
     }
 )
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.errors import AppError
 from pipeline.masterdata.base import COMMON
 from pipeline.masterdata.dashboard_models import Chart, Dashboard, RoleDashboards
-from pipeline.masterdata.fraud_models import ExternalValidator, FraudRule, Penalty, RiskConfig
+from pipeline.masterdata.fraud_models import ExternalValidator, FraudRule, Penalty, PenaltyEscalation, RiskConfig
 from pipeline.masterdata.geo import TenantBoundary
 from pipeline.masterdata.models import (
     PayoutConfig,
@@ -83,6 +83,7 @@ MASTERS: dict[Key, MasterSpec] = {
     ("FRAUD-DETECTION", "FraudRules"): MasterSpec(TypeAdapter(tuple[FraudRule, ...]), "ANY"),
     ("FRAUD-DETECTION", "RiskScoreConfig"): MasterSpec(TypeAdapter(RiskConfig), "ANY"),
     ("FRAUD-DETECTION", "ApplicantPenalties"): MasterSpec(TypeAdapter(tuple[Penalty, ...]), "ANY"),
+    ("FRAUD-DETECTION", "PenaltyEscalation"): MasterSpec(TypeAdapter(PenaltyEscalation), "ANY"),
     ("FRAUD-DETECTION", "ExternalValidators"): MasterSpec(TypeAdapter(tuple[ExternalValidator, ...]), "ANY"),
     ("DSS", "MasterChartConfig"): MasterSpec(TypeAdapter(tuple[Chart, ...]), "COMMON"),
     ("DSS", "DashboardConfig"): MasterSpec(TypeAdapter(tuple[Dashboard, ...]), "COMMON"),

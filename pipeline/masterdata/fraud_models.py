@@ -3,6 +3,7 @@
 A condition is a choice by its `type`; the fraud room has one evaluator for each. Nothing is evaluated here.
 """
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -205,6 +206,13 @@ class Band(Strict):
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
 
 
+class ScoringDecay(Strict):
+    """How fast a teacher's past counts less: by half in so many days."""
+
+    enabled: bool
+    half_life_days: int = Field(gt=0)
+
+
 class RiskConfig(Strict):
     """How the scores of fired rules become a level and a recommendation."""
 
@@ -213,6 +221,7 @@ class RiskConfig(Strict):
     thresholds: dict[Severity, Band]
     approve_threshold: int = Field(ge=0, le=100)  # up to here: APPROVE
     auto_reject_threshold: int = Field(ge=0, le=100)  # above: AUTO_REJECT
+    scoring_decay: ScoringDecay | None = None  # None: the past does not fade
 
     def level(self, score: int) -> Severity:
         """The level whose scores include `score`. The bands cover 0 to 100 without a gap, which checks.py sees to."""
@@ -247,6 +256,10 @@ class Duration(Strict):
     def total_hours(self) -> int:
         return (self.hours or 0) + 24 * (self.days or 0)
 
+    @property
+    def span(self) -> timedelta:
+        return timedelta(hours=self.total_hours)
+
 
 class Penalty(Strict):
     """One step of the ladder of penalties. `duration` None: it does not block (a warning) or never ends (a ban)."""
@@ -261,6 +274,13 @@ class Penalty(Strict):
     can_appeal: bool
     appeal_to_role: str | None = None
     appeal_window: Duration | None = None
+
+
+class PenaltyEscalation(Strict):
+    """How the ladder forgets: what counts without a span of its own, and how long a warning outlasts good behaviour."""
+
+    reset_after_days: int = Field(gt=0)  # what lies further back counts for no step
+    good_behavior_reduction_days: int = Field(gt=0)  # so long without anything that counts ends the warning
 
 
 class Endpoint(Strict):

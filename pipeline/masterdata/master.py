@@ -13,7 +13,7 @@ from pipeline.masterdata import checks
 from pipeline.masterdata.base import COMMON
 from pipeline.masterdata.dashboard_models import Chart, Dashboard, RoleDashboards
 from pipeline.masterdata.documents import Document, Key
-from pipeline.masterdata.fraud_models import ExternalValidator, FraudRule, Penalty, RiskConfig
+from pipeline.masterdata.fraud_models import ExternalValidator, FraudRule, Penalty, PenaltyEscalation, RiskConfig
 from pipeline.masterdata.geo import District, Geography, Locality, Place, Ward
 from pipeline.masterdata.library import Entry, Library
 from pipeline.masterdata.models import (
@@ -194,6 +194,11 @@ class MasterData:
     def penalties(self, tenant_id: str) -> tuple[Penalty, ...]:
         """The ladder of penalties, mildest first."""
         return tuple(self._library.entry(("FRAUD-DETECTION", "ApplicantPenalties"), tenant_id).value)
+
+    def penalty_escalation(self, tenant_id: str) -> PenaltyEscalation:
+        """How the ladder of penalties forgets."""
+        found: PenaltyEscalation = self._library.entry(("FRAUD-DETECTION", "PenaltyEscalation"), tenant_id).value
+        return found
 
     def external_validators(self, tenant_id: str) -> Mapping[str, ExternalValidator]:
         """Outside validators by id, disabled ones included."""

@@ -23,13 +23,15 @@ PLACEHOLDERS = frozenset(
         "comment",  # of the person who acted
         "helpdesk",  # the tenant's
         "method",  # of a manual payment
-        "reason",  # a rejection reason's message, or why a payout failed
+        "penalty",  # name of the step
+        "reason",  # a rejection reason's message, why a payout failed, or what led to a penalty
         "reference",  # of a manual payment
         "reportNumber",
         "reportType",  # short name of the report's type
         "slaHours",  # of the report's type
         "trackingId",
         "trackingUrl",
+        "until",  # when a penalty ends, in the tenant's zone
         "utr",  # the bank's reference of a payout
         "vpa",  # where the payout goes
         "ward",  # name of the report's ward

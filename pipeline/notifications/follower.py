@@ -3,19 +3,16 @@
 Params hold no personal value: phone and VPA are resolved when the message is shown or sent.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from pipeline.ids import uuid7
 from pipeline.jobs.follower import Follower
 from pipeline.masterdata.master import MasterData
 from pipeline.masterdata.models import PAISE_PER_RUPEE
-from pipeline.packets.catalogue import for_template
-from pipeline.packets.log import PacketHeader, header_of, write_packets
+from pipeline.notifications.outgoing import Message, store
 from pipeline.runtime import Runtime
 
 NAME = "notifications"
@@ -26,14 +23,6 @@ _REPORTS = text("""
     FROM sdcrs.report r JOIN access.account a ON a.id = r.reporter_id WHERE r.id = ANY (:ids)
 """)
 _LOCALES = text("SELECT id, locale FROM access.account WHERE id = ANY (:ids)")
-_INSERT = text("""
-    INSERT INTO sdcrs.notification (id, tenant_id, report_id, history_id, recipient_id, template_id, locale, params, status, created_at)
-    SELECT v.id, v.tenant_id, v.report_id, v.history_id, v.recipient_id, v.template_id, v.locale, v.params, 'STORED', v.created_at
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-        AS v(id uuid, tenant_id text, report_id uuid, history_id uuid, recipient_id uuid, template_id text, locale text, params jsonb,
-             created_at timestamptz)
-    ON CONFLICT (history_id, template_id, recipient_id) DO NOTHING
-""")
 _COMMENTS = text("SELECT id, comment FROM sdcrs.report_history WHERE id = ANY (:ids)")
 
 
@@ -56,7 +45,7 @@ def notify(conn: Connection, md: MasterData, changes: Sequence[Row[Any]]) -> Non
     locales = {row.id: row.locale for row in conn.execute(_LOCALES, {"ids": [o for o in officers if o is not None]})}
     asked = [change.id for change, _ in wanted if change.action == "SEND_BACK"]
     comments = {row.id: row.comment for row in conn.execute(_COMMENTS, {"ids": asked})} if asked else {}
-    rows, packets = [], []
+    messages = []
     for change, send in wanted:
         report = reports[change.report_id]
         recipient = _recipient(change, report, send.recipient)
@@ -64,23 +53,10 @@ def notify(conn: Connection, md: MasterData, changes: Sequence[Row[Any]]) -> Non
             continue
         locale = report.reporter_locale if recipient == report.reporter_id else locales.get(recipient, "en_IN")
         params = _params(md, report, change, locale, comments.get(change.id))
-        notification_id = uuid7(change.occurred_at)
-        rows.append(
-            {
-                "id": str(notification_id),
-                "tenant_id": report.tenant_id,
-                "report_id": str(report.id),
-                "history_id": str(change.id),
-                "recipient_id": str(recipient),
-                "template_id": send.template_id,
-                "locale": locale,
-                "params": params,
-                "created_at": change.occurred_at.isoformat(),
-            }
+        messages.append(
+            Message(report.tenant_id, report.id, change.id, recipient, send.template_id, locale, params, change.occurred_at, change.id)
         )
-        packets.append(_packet(report, change, send.template_id, notification_id, recipient, params))
-    conn.execute(_INSERT, {"rows": json.dumps(rows)})
-    write_packets(conn, packets)
+    store(conn, messages)
 
 
 def message_text(md: MasterData, template_id: str, locale: str, params: Mapping[str, Any], resolved: Mapping[str, str]) -> str:
@@ -127,18 +103,3 @@ def _reason(md: MasterData, report: Row[Any], change: Row[Any], locale: str) -> 
         return md.rejection_reasons(report.tenant_id, retired=True)[code].message.text(locale)
     failure = change.facts.get("payout_failure_reason") or report.payout_failure_reason
     return None if failure is None else str(failure)
-
-
-def _packet(
-    report: Row[Any], change: Row[Any], template_id: str, notification_id: UUID, recipient: UUID, params: dict[str, Any]
-) -> PacketHeader:
-    packet = for_template(template_id)
-    return header_of(
-        packet,
-        report.tenant_id,
-        report.id,
-        change.occurred_at,
-        key=str(notification_id),
-        causation_id=change.id,
-        body={"templateId": template_id, "recipient": str(recipient), "params": params} if packet.body_stored else None,
-    )

@@ -39,6 +39,9 @@ GRANT SELECT ON fraud.validator_result, fraud.validator_breaker TO {{prefix}}_ap
 GRANT SELECT, INSERT, UPDATE ON payout.fund_account, payout.payout, payout.attempt, payout.monthly_cap TO {{prefix}}_app;
 GRANT SELECT, INSERT ON payout.ledger, payout.reconciliation_run, payout.reconciliation_item TO {{prefix}}_app;
 GRANT SELECT ON payout.provider, payout.overview TO {{prefix}}_app;
+GRANT SELECT, INSERT, UPDATE ON fraud.strike, fraud.confirmation, fraud.penalty TO {{prefix}}_app;
+GRANT SELECT, UPDATE ON fraud.flag TO {{prefix}}_app;
+GRANT INSERT ON fraud.notice TO {{prefix}}_app;
 GRANT SELECT, UPDATE, DELETE ON jobs.failure TO {{prefix}}_app;
 GRANT SELECT ON jobs.heartbeat, jobs.follower, jobs.schedule TO {{prefix}}_app;
 

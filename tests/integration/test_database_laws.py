@@ -19,6 +19,9 @@ APP_WRITES = {
     **dict.fromkeys(["sdcrs.file", "sdcrs.report", "sdcrs.evidence", "sdcrs.daily_count", "sdcrs.request_key"], WRITE),
     **dict.fromkeys(["payout.fund_account", "payout.payout", "payout.attempt", "payout.monthly_cap"], WRITE),
     **dict.fromkeys(["vault.person_field", "sdcrs.number_block"], WRITE),
+    **dict.fromkeys(["fraud.strike", "fraud.confirmation", "fraud.penalty"], WRITE),
+    "fraud.flag": frozenset({"UPDATE"}),
+    "fraud.notice": ADD,
     "jobs.failure": frozenset({"UPDATE", "DELETE"}),
 }
 WORKER_NEVER = {

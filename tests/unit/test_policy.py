@@ -29,6 +29,11 @@ OPERATIONS = [
     ("resolve_payout", "STATE_ADMIN"),
     ("reconcile", "STATE_ADMIN"),
     ("read_metrics", "STATE_ADMIN AUDITOR"),
+    ("review_flags", "VERIFIER SENIOR_VERIFIER DISTRICT_ADMIN STATE_ADMIN"),
+    ("correct_flags", "DISTRICT_ADMIN STATE_ADMIN"),
+    ("confirm_fraud", "DISTRICT_ADMIN STATE_ADMIN"),
+    ("lift_penalty", "DISTRICT_ADMIN STATE_ADMIN"),
+    ("appeal_penalty", "TEACHER"),
 ]
 PAGES = [
     ("my_reports", "TEACHER", "TEACHER"),
