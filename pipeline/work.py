@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
+from pipeline.fraud.following import fraud_jobs
 from pipeline.fraud.validators.job import ValidatorsJob
 from pipeline.fraud.validators.memory import forget_expired
 from pipeline.fraud.validators.setup import Configured
@@ -25,7 +26,8 @@ _EMPTY_BODIES = text(
 
 def all_jobs(rt: Runtime) -> list[Job]:
     """Every job that claims work by status or follows a table."""
-    return [ValidatorsJob(rt, Configured(rt.settings)), validation_job(rt), *payout_jobs(rt), notifications_follower(rt)]
+    validating: list[Job] = [ValidatorsJob(rt, Configured(rt.settings)), validation_job(rt)]
+    return [*validating, *fraud_jobs(rt), *payout_jobs(rt), notifications_follower(rt)]
 
 
 def all_tasks(rt: Runtime) -> list[Periodic]:

@@ -6,7 +6,7 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext
-from dashboard.widgets import browser, evidence, own, report_form, rows, shell
+from dashboard.widgets import browser, evidence, own, report_form, rows, shell, standing
 from dashboard.widgets.rows import escape
 from pipeline.clock import local_day, local_month
 from pipeline.errors import AppError
@@ -15,7 +15,6 @@ from pipeline.masterdata.master import MasterData
 PAGE_SIZE = 10  # with a picture each: two screens of a phone
 SHOW = {"all": "All", "open": "Under way", "done": "Finished", "asked": "Questions"}
 BLOCKED = {"SDCRS_TEACHER_SUSPENDED", "SDCRS_DAILY_LIMIT_EXCEEDED"}
-WARNED = "A verifier rejected reports of yours. Further rejections block new reports for a while."
 
 
 def render(ctx: PageContext) -> None:
@@ -136,19 +135,13 @@ def _standing(ctx: PageContext, md: MasterData, final: list[str]) -> str | None:
 
 def _blocked(ctx: PageContext, limits: RowMapping, today: int, daily_limit: int) -> str | None:
     """Say why no new report can be sent now. The services ask again, and they count."""
-    until = limits["standing_until"]
-    if limits["standing"] in {"COOLDOWN", "SUSPENSION", "BAN"} and (until is None or until > ctx.now):
-        helpdesk = ctx.runtime.masterdata.current().tenant(ctx.caller.tenant_id).helpdesk
-        ends = f" until {formats.local_time(until, ctx.zone)}" if until else ""
-        sentence = f"New reports are blocked for you{ends}. Helpdesk: {helpdesk}."
-        shell.message("warning", sentence)
-        return sentence
+    blocked = standing.show(ctx, limits)
+    if blocked is not None:
+        return blocked
     if today >= daily_limit:
         sentence = f"You have sent {today} reports today; the next one can be sent after midnight."
         shell.message("info", sentence)
         return sentence
-    if limits["standing"] == "WARNING":
-        shell.message("info", WARNED)
     return None
 
 

@@ -24,6 +24,7 @@ from pipeline.demo.stage import Stage
 from pipeline.demo.story import PhotoOrder, Step, Story
 from pipeline.demo.studio import open_studio
 from pipeline.errors import AppError
+from pipeline.fraud.following import fraud_jobs
 from pipeline.jobs.hold import hold_workers
 from pipeline.jobs.worker import run_until_idle
 from pipeline.notifications.follower import notifications_follower
@@ -145,7 +146,7 @@ def _load(rt: Runtime, wanted: Commission, say: Say) -> DemoSummary:
     rt.files.sync()
     _rate(past, stories)
     say("Messages")
-    run_until_idle([notifications_follower(past)], clock)
+    run_until_idle([notifications_follower(past), *fraud_jobs(past)], clock)
     with rt.database.worker() as conn:
         conn.execute(_FINISH, {"now": rt.clock.now()})
     return _summary(rt)

@@ -1,6 +1,6 @@
 """The validation job: claims PENDING_VALIDATION reports, measures them set-wise, records every check, and moves them on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from pipeline.database.engine import Command, at_once
 from pipeline.fraud.case import Answer, Case, History, Match
 from pipeline.fraud.evaluate import evaluate
 from pipeline.fraud.features import gather
+from pipeline.fraud.flags.raising import Fired, flags_raised
 from pipeline.fraud.ruleset import RuleSet, rule_set
 from pipeline.fraud.validators.results import ALL_SETTLED, answers
 from pipeline.fraud.validators.setup import NOBODY, Configured, Setup
@@ -97,7 +98,8 @@ def validate(
             rejected.add(report.id)
         judged.append(one)
     if judged:
-        at_once(conn, recorded(md, judged), *_packets(judged))
+        flags = flags_raised(md, (fired for one in judged for fired in _fired(one)))
+        at_once(conn, recorded(md, judged), *flags, *_packets(judged))
     _move(conn, md, judged, now)
     found = {one.report.id: _originals(md, one.report, one.history, rejected) for one in judged}
     raise_pairs(conn, [one.report.id for one in judged if one.failed is None], found, now)
@@ -208,6 +210,15 @@ def _nearest(originals: Sequence[Match]) -> Nearest | None:
         return None
     likest = originals[0]
     return Nearest(str(likest.report_id), likest.report_number, likest.similarity, likest.same_bytes)
+
+
+def _fired(judged: Judged) -> Iterator[Fired]:
+    """The rules that fired, as flags are made of them."""
+    report, reporter_id = judged.report, judged.report.row["reporter_id"]
+    for outcome in judged.outcomes:
+        if outcome.state == "FIRED":
+            points = judged.fraud.points(outcome)
+            yield Fired(report.id, report.tenant_id, reporter_id, outcome.rule, points, outcome.verdict.message, judged.at)
 
 
 def _packets(judged: Sequence[Judged]) -> list[Command]:

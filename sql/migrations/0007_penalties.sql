@@ -113,7 +113,7 @@ CREATE TABLE fraud.flag (
     rule_code     text        NOT NULL,
     category      text        NOT NULL,
     severity      text        NOT NULL CHECK (severity IN ('LOW', 'MEDIUM', 'HIGH', 'CRITICAL')),
-    score         int         NOT NULL CHECK (score BETWEEN 0 AND 100),
+    score         double precision NOT NULL CHECK (score BETWEEN 0 AND 100),  -- what it added to the report's
     message       text        NOT NULL,
     rules_version int         NOT NULL,
     status        text        NOT NULL CHECK (status IN ('OPEN', 'UNDER_REVIEW', 'ESCALATED', 'RESOLVED')),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, RowMapping, text
 
 from pipeline.access import policy
 from pipeline.access.caller import Caller
@@ -66,7 +66,7 @@ def work(conn: Connection, caller: Caller, flag_ids: Sequence[UUID], deed: Deed,
     """
     policy.check(caller, "correct_flags" if deed.action == "CORRECT" else "review_flags")
     comment = _check(flag_ids, deed)
-    rows = {row.id: row for row in conn.execute(_LOCK, {"ids": list(flag_ids)})}
+    rows = {row["id"]: row for row in conn.execute(_LOCK, {"ids": list(flag_ids)}).mappings()}
     results = []
     for flag_id in dict.fromkeys(flag_ids):
         row = rows.get(flag_id)
@@ -105,23 +105,23 @@ def _check(flag_ids: Sequence[UUID], deed: Deed) -> str | None:
     return comment
 
 
-def _changed(caller: Caller, row: Row[Any], deed: Deed, comment: str | None, now: datetime) -> Mapping[str, Any]:
+def _changed(caller: Caller, row: RowMapping, deed: Deed, comment: str | None, now: datetime) -> dict[str, Any]:
     """The columns of the flag after the deed."""
-    state = life.next_state(row.status, deed.action, row.escalated_to)
+    state = life.next_state(row["status"], deed.action, row["escalated_to"])
     if state is None:
-        raise AppError("SDCRS_FLAG_NOT_POSSIBLE", action=deed.action, state=row.status)
-    if not life.reaches(caller.roles, row.escalated_to):
+        raise AppError("SDCRS_FLAG_NOT_POSSIBLE", action=deed.action, state=row["status"])
+    if not life.reaches(caller.roles, row["escalated_to"]):
         raise AppError("SDCRS_FORBIDDEN", reason="this flag was escalated to a higher role")
-    if row.account_id == caller.account_id:
+    if row["account_id"] == caller.account_id:
         raise AppError("SDCRS_FORBIDDEN", reason="nobody judges a flag of his own report")
-    columns = dict(row._mapping)
-    columns |= {"status": state, "comment": comment if comment is not None else row.comment}
+    columns = {str(name): value for name, value in row.items()}
+    columns |= {"status": state, "comment": comment if comment is not None else row["comment"]}
     if deed.action == "TAKE":
         columns |= {"taken_at": now, "taken_by": caller.account_id}
     elif deed.action in ("RELEASE", "ESCALATE"):
         columns |= {"taken_at": None, "taken_by": None}
     if deed.action == "ESCALATE":
-        columns["escalated_to"] = _ear(row.escalated_to, deed.to_role)
+        columns["escalated_to"] = _ear(row["escalated_to"], deed.to_role)
     if deed.action in ("RESOLVE", "CORRECT"):
         columns |= {"resolution": deed.resolution, "resolved_at": now, "resolved_by": caller.account_id}
     return columns
@@ -139,11 +139,11 @@ def _ear(before: str | None, wanted: str | None) -> str:
     return wanted
 
 
-def _audit(conn: Connection, caller: Caller, row: Row[Any], deed: Deed, changed: Mapping[str, Any], now: datetime) -> None:
+def _audit(conn: Connection, caller: Caller, row: RowMapping, deed: Deed, changed: Mapping[str, Any], now: datetime) -> None:
     role = life.LADDER[life.rank(caller.roles)]
-    details = {"report": str(row.report_id), "rule": row.rule_id, "from": row.status, "to": changed["status"]}
+    details = {"report": str(row["report_id"]), "rule": row["rule_id"], "from": row["status"], "to": changed["status"]}
     if deed.resolution is not None:
-        details |= {"resolution": deed.resolution, "before": row.resolution}
+        details |= {"resolution": deed.resolution, "before": row["resolution"]}
     if deed.action == "ESCALATE":
         details["escalatedTo"] = changed["escalated_to"]
-    record(conn, row.tenant_id, caller.account_id, role, f"FLAG_{deed.action}", "FLAG", str(row.id), now, details=details)
+    record(conn, row["tenant_id"], caller.account_id, role, f"FLAG_{deed.action}", "FLAG", str(row["id"]), now, details=details)

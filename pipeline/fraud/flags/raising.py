@@ -1,14 +1,15 @@
 """Flags that come by themselves: raised with an evaluation, settled by what a person decides about the report."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from pipeline.database.engine import Command
 from pipeline.fraud.flags.life import settled_by
 from pipeline.ids import uuid7
 from pipeline.masterdata.fraud_models import FraudRule
@@ -24,7 +25,7 @@ _INSERT = text("""
            CASE WHEN v.escalated_to IS NULL THEN 'OPEN' ELSE 'ESCALATED' END, v.escalated_to, v.at, v.at
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
         AS v(id uuid, tenant_id text, report_id uuid, account_id uuid, rule_id text, rule_code text, category text, severity text,
-             score int, message text, version int, escalated_to text, at timestamptz)
+             score double precision, message text, version int, escalated_to text, at timestamptz)
     ON CONFLICT (report_id, rule_id) DO NOTHING
 """)
 _UNSETTLED = text("""
@@ -40,41 +41,34 @@ _SETTLE = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(NamedTuple):
     """A rule that fired for a report. `score`: what it added to the report's score; 0 where another of its kind counted more."""
 
     report_id: UUID
     tenant_id: str
     reporter_id: UUID
-    rule_id: str
-    score: int
+    rule: FraudRule
+    score: Decimal
     message: str
     at: datetime
 
 
-def raise_flags(conn: Connection, md: MasterData, fired: Sequence[Fired]) -> None:
-    """Raise a flag for each that is worth a person's look, in one statement. Does not commit.
+def raise_flags(conn: Connection, md: MasterData, fired: Iterable[Fired]) -> None:
+    """Raise a flag for each that is worth a person's look. Does not commit."""
+    for command in flags_raised(md, fired):
+        conn.execute(*command)
 
-    Worth it is what added to the score or asks to be escalated; what only notifies is not. Rules that the tenant no longer
-    has are passed over.
+
+def flags_raised(md: MasterData, fired: Iterable[Fired]) -> list[Command]:
+    """The statement that raises the flags, for a room that sends it along with others of its own; none where there is no flag.
+
+    Worth a look is what added to the score or asks to be escalated; what only notifies is not.
     """
-    rules: dict[str, dict[str, FraudRule]] = {}
-    versions: dict[str, int] = {}
-    rows = []
-    for one in fired:
-        tenant_id = one.tenant_id
-        if tenant_id not in rules:
-            rules[tenant_id] = {rule.id: rule for rule in md.fraud_rules(tenant_id)}
-            versions[tenant_id] = md.version_of("FRAUD-DETECTION", "FraudRules", tenant_id)
-        rule = rules[tenant_id].get(one.rule_id)
-        if rule is not None and is_worth_a_look(rule, one.score):
-            rows.append(_row(one, rule, versions[tenant_id]))
-    if rows:
-        conn.execute(_INSERT, {"rows": json.dumps(rows)})
+    rows = [_row(md, one) for one in fired if is_worth_a_look(one.rule, one.score)]
+    return [(_INSERT, {"rows": json.dumps(rows)})] if rows else []
 
 
-def is_worth_a_look(rule: FraudRule, score: int) -> bool:
+def is_worth_a_look(rule: FraudRule, score: Decimal) -> bool:
     """Whether a fired rule is flagged."""
     return rule.action.type != "NOTIFY" and (score > 0 or rule.action.escalate)
 
@@ -105,8 +99,8 @@ def _reason(change: Row[Any]) -> str | None:
     return None if code is None else str(code)
 
 
-def _row(one: Fired, rule: FraudRule, version: int) -> dict[str, Any]:
-    action = rule.action
+def _row(md: MasterData, one: Fired) -> dict[str, Any]:
+    rule, action = one.rule, one.rule.action
     return {
         "id": str(uuid7(one.at)),
         "tenant_id": one.tenant_id,
@@ -116,9 +110,9 @@ def _row(one: Fired, rule: FraudRule, version: int) -> dict[str, Any]:
         "rule_code": rule.code,
         "category": rule.category,
         "severity": rule.severity,
-        "score": one.score,
+        "score": float(one.score),
         "message": one.message,
-        "version": version,
+        "version": md.version_of("FRAUD-DETECTION", "FraudRules", one.tenant_id),
         "escalated_to": (action.escalate_to_role or FIRST_EAR) if action.escalate else None,
         "at": one.at.isoformat(),
     }

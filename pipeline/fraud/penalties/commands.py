@@ -46,7 +46,8 @@ _ASK_LIFT = text("""
     WHERE id = :id
 """)
 _UNASK_LIFT = text("""
-    UPDATE fraud.penalty SET lift_requested_at = NULL, lift_requested_by = NULL, lift_reason = NULL, lift_forgives = NULL, modified_at = :now
+    UPDATE fraud.penalty SET lift_requested_at = NULL, lift_requested_by = NULL, lift_reason = NULL, lift_forgives = NULL,
+                             modified_at = :now
     WHERE id = :id
 """)
 _LIFT = text("""
@@ -202,9 +203,7 @@ def why_no_appeal(role: str | None, until: datetime | None, appealed_at: datetim
     return None
 
 
-def decide_appeal(
-    conn: Connection, md: MasterData, caller: Caller, penalty_id: UUID, granted: bool, comment: str, now: datetime
-) -> Done:
+def decide_appeal(conn: Connection, md: MasterData, caller: Caller, penalty_id: UUID, granted: bool, comment: str, now: datetime) -> Done:
     """Grant an appeal, which lifts the penalty and forgives what led to it, or refuse it. A ban is lifted by a second admin's approval.
 
     Raises SDCRS_FORBIDDEN, SDCRS_FACT_MISSING, SDCRS_NOT_FOUND, SDCRS_PENALTY_OVER, SDCRS_NOTHING_TO_APPROVE, SDCRS_APPROVAL_PENDING.
@@ -295,9 +294,7 @@ def _rank(caller: Caller) -> int:
     return max((rank for role, rank in RANKS.items() if role in caller.roles), default=0)
 
 
-def _tell(
-    conn: Connection, penalty: Row[Any], kind: Kind, now: datetime, comment: str | None = None, asked_by: UUID | None = None
-) -> None:
+def _tell(conn: Connection, penalty: Row[Any], kind: Kind, now: datetime, comment: str | None = None, asked_by: UUID | None = None) -> None:
     note(conn, [Notice(kind, penalty.tenant_id, penalty.account_id, penalty.report_id, penalty.id, now, comment, asked_by)])
 
 
