@@ -3,6 +3,7 @@
 -- What counts towards a penalty: a rejection that the reasons of the master data count, or a fraud that two admins confirmed.
 CREATE TABLE fraud.strike (
     id             uuid        PRIMARY KEY,  -- of the history row that rejected, or of the confirmation
+    number         bigint      GENERATED ALWAYS AS IDENTITY,  -- in order of arrival, for those of one moment
     tenant_id      text        NOT NULL,     -- the teacher's home
     account_id     uuid        NOT NULL REFERENCES access.account,
     report_id      uuid        NOT NULL REFERENCES sdcrs.report,

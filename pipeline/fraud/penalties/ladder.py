@@ -23,6 +23,7 @@ class Strike:
     """Something that counts."""
 
     id: UUID
+    number: int  # in order of arrival: of several at one moment the later ones follow the earlier
     report_id: UUID
     kind: Kind
     at: datetime
@@ -46,7 +47,7 @@ class Due:
 
 def due(strikes: Sequence[Strike], steps: Sequence[Penalty], escalation: PenaltyEscalation, zone: ZoneInfo) -> list[Due]:
     """For each strike the severest step that it made due; strikes that reach no step are left out. In order of time."""
-    ordered = sorted(strikes, key=lambda strike: (strike.at, strike.id))
+    ordered = sorted(strikes, key=lambda strike: (strike.at, strike.number))
     severest_first = sorted(steps, key=lambda step: step.level, reverse=True)
     found = []
     for number, cause in enumerate(ordered, start=1):

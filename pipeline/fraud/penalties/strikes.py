@@ -18,6 +18,7 @@ _INSERT = text("""
     SELECT v.id, a.tenant_id, a.id, r.id, 'REJECTION', v.reason, v.version, v.at
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(id uuid, report_id uuid, reason text, version int, at timestamptz)
     JOIN sdcrs.report r ON r.id = v.report_id JOIN access.account a ON a.id = r.reporter_id
+    ORDER BY v.at, v.id
     ON CONFLICT (id) DO NOTHING
     RETURNING account_id
 """)
@@ -34,9 +35,9 @@ _ADD_FRAUD = text("""
     VALUES (:id, :tenant_id, :account_id, :report_id, 'FRAUD', 'CONFIRMED', :at)
 """)
 _COUNTING = text("""
-    SELECT id, account_id, report_id, kind, happened_at FROM fraud.strike
+    SELECT id, number, account_id, report_id, kind, happened_at FROM fraud.strike
     WHERE account_id = ANY (:accounts) AND taken_back_at IS NULL AND forgiven_at IS NULL
-    ORDER BY account_id, happened_at, id
+    ORDER BY account_id, happened_at, number
 """)
 _FORGIVE = text("""
     UPDATE fraud.strike SET forgiven_at = :now, forgiven_by = :by
@@ -70,7 +71,7 @@ def counting(conn: Connection, accounts: Sequence[UUID]) -> dict[UUID, list[Stri
     """What counts at present, by account."""
     found: dict[UUID, list[Strike]] = {account: [] for account in accounts}
     for row in conn.execute(_COUNTING, {"accounts": list(accounts)}):
-        found[row.account_id].append(Strike(row.id, row.report_id, row.kind, row.happened_at))
+        found[row.account_id].append(Strike(row.id, row.number, row.report_id, row.kind, row.happened_at))
     return found
 
 

@@ -21,7 +21,7 @@ STEPS, ESCALATION = MD.penalties("dj.djibouti-ville"), MD.penalty_escalation("dj
 
 
 def strike(number: int, at: datetime, kind: str = "REJECTION") -> Strike:
-    return Strike(UUID(int=number), UUID(int=1000 + number), kind, at)  # type: ignore[arg-type]
+    return Strike(UUID(int=number), number, UUID(int=1000 + number), kind, at)  # type: ignore[arg-type]
 
 
 def strikes(*days_ago: float) -> list[Strike]:
