@@ -171,3 +171,19 @@ CROSS JOIN LATERAL (
 ) e
 JOIN access.account a ON a.id = e.reporter_id
 ORDER BY d.teachers DESC, d.reports DESC, d.device_id, e.reports DESC, e.reporter_id
+
+-- name: pair_edges
+-- Pairs of reports by different teachers that may be one, found since :since and not said to be two, the newest first; one row a
+-- pair with both ends, for a graph of teachers and for the map.
+SELECT p.id, p.tenant_id, p.kind, p.similarity, p.metres, p.minutes, p.found_at,
+    e.id AS earlier_id, e.report_number AS earlier_number, e.latitude AS earlier_latitude, e.longitude AS earlier_longitude,
+    e.status AS earlier_status, e.reporter_id AS earlier_reporter_id, ea.username AS earlier_username, ea.school_name AS earlier_school,
+    l.id AS later_id, l.report_number AS later_number, l.latitude AS later_latitude, l.longitude AS later_longitude,
+    l.status AS later_status, l.reporter_id AS later_reporter_id, la.username AS later_username, la.school_name AS later_school
+FROM fraud.pair p
+JOIN sdcrs.report e ON e.id = p.earlier_id JOIN access.account ea ON ea.id = e.reporter_id
+JOIN sdcrs.report l ON l.id = p.later_id JOIN access.account la ON la.id = l.reporter_id
+WHERE p.tenant_id = ANY (CAST(:tenants AS text[])) AND p.found_at >= CAST(:since AS timestamptz) AND p.decision IS NULL
+  AND e.reporter_id <> l.reporter_id
+  AND (CAST(:kinds AS text[]) IS NULL OR p.kind = ANY (CAST(:kinds AS text[])))
+ORDER BY p.found_at DESC, p.id DESC LIMIT CAST(:limit AS bigint)

@@ -137,3 +137,6 @@ CREATE TABLE fraud.flag (
 CREATE INDEX flag_queue ON fraud.flag (tenant_id, score DESC, raised_at) WHERE status <> 'RESOLVED';
 CREATE INDEX flag_by_rule ON fraud.flag (tenant_id, rule_id, raised_at);
 CREATE INDEX flag_by_account ON fraud.flag (account_id, raised_at);
+
+-- The newest pairs that nobody has decided, for the graph of who reports what others report
+CREATE INDEX pair_recent ON fraud.pair (tenant_id, found_at) WHERE decision IS NULL;

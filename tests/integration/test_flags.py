@@ -298,6 +298,21 @@ def test_devices_shared_by_teachers_are_rows_of_a_graph(rt, staff):
     assert ask(rt, staff.admin, "fraud.device_edges", tenants=[VILLE], since=since, min_teachers=4, limit=20) == []
 
 
+def test_reports_of_two_teachers_about_one_dog_are_an_edge_of_a_graph(rt, staff):
+    rt.clock.advance(timedelta(days=2))
+    first, second = (factories.account(rt, f"T{uuid4().hex[:6]}", "TEACHER") for _ in range(2))
+    earlier = factories.validated(rt, first)
+    rt.clock.advance(timedelta(hours=1))
+    later = factories.validated(rt, second)
+    since = rt.clock.now() - timedelta(days=1)
+    edges = ask(rt, staff.admin, "fraud.pair_edges", tenants=[VILLE], since=since, kinds=["CLUSTER"], limit=50)
+    (edge,) = [row for row in edges if row["earlier_id"] == earlier]
+    assert (edge["later_id"], edge["minutes"]) == (later, 60)
+    assert (edge["earlier_username"], edge["later_username"]) == (first.username, second.username)
+    exact = ask(rt, staff.admin, "fraud.pair_edges", tenants=[VILLE], since=since, kinds=["PHOTO_EXACT"], limit=50)
+    assert earlier not in [row["earlier_id"] for row in exact]
+
+
 @pytest.mark.parametrize("name", ["penalised", "appeals", "lifts_waiting", "confirmations"])
 def test_the_lists_of_what_waits_are_bounded_and_empty_at_first(rt, staff, name):
     params = {"tenants": ["dj.ali-sabieh"], "limit": 10} | ({"now": rt.clock.now()} if name == "penalised" else {})
