@@ -135,12 +135,16 @@ LIMIT 500
 SELECT p.id, p.body FROM packet.log p WHERE p.id = CAST(:id AS uuid) AND p.subject_id = CAST(:subject_id AS uuid)
 
 -- name: notification
--- One message as it was made; its recipient and what it says are left out where it went to a reporter whom the caller may not know.
-SELECT n.id, n.tenant_id, n.template_id, n.locale, n.status, n.created_at, n.sent_at,
-    CASE WHEN CAST(:sees_reporter AS boolean) OR n.recipient_id <> r.reporter_id THEN n.recipient_id END AS recipient_id,
-    CASE WHEN CAST(:sees_reporter AS boolean) OR n.recipient_id <> r.reporter_id THEN n.params END AS params
-FROM sdcrs.notification n JOIN sdcrs.report r ON r.id = n.report_id
-WHERE n.id = CAST(:id AS uuid) AND n.report_id = CAST(:report_id AS uuid)
+-- One message as it was made; its recipient and what it says are left out for a caller who may not know the reporter where it
+-- went to the reporter, or tells not of a change of the report but of something that happened to the reporter.
+SELECT m.id, m.tenant_id, m.template_id, m.locale, m.status, m.created_at, m.sent_at,
+    CASE WHEN m.shown THEN m.recipient_id END AS recipient_id, CASE WHEN m.shown THEN m.params END AS params
+FROM (
+    SELECT n.*, CAST(:sees_reporter AS boolean) OR (n.recipient_id <> r.reporter_id AND EXISTS (
+        SELECT FROM sdcrs.report_history h WHERE h.report_id = n.report_id AND h.id = n.history_id)) AS shown
+    FROM sdcrs.notification n JOIN sdcrs.report r ON r.id = n.report_id
+) m
+WHERE m.id = CAST(:id AS uuid) AND m.report_id = CAST(:report_id AS uuid)
 
 -- name: actors
 -- Who acted on a report, one row a person; its reporter only where the caller may know them.

@@ -50,7 +50,7 @@ def read(ctx: PageContext, view: View, report: RowMapping, header: RowMapping) -
     with ctx.begin() as conn:
         notification = _notification(conn, view, report, header)
         if notification is not None and notification["recipient_id"] is None:
-            return Body(packet, None, None, None, "This message went to the reporter, whom your role does not know.")
+            return Body(packet, None, None, None, "This message is about the reporter, whom your role does not know.")
         stored = _stored(conn, view, header)
         persons = _people(ctx, conn, view, report, stored, notification)
         facts = _facts(ctx, conn, view, report, header, persons, notification)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+import queries
 from pipeline.errors import AppError
 from pipeline.fraud.following import fraud_follower, fraud_jobs
 from pipeline.fraud.penalties import commands
@@ -145,6 +146,15 @@ def test_messages_are_in_the_readers_language_and_admins_of_every_level_are_told
         assert "Pause" in told(rt, admin)[-1].params["penalty"]
     assert len(told(rt, staff.admin)) == before + 1  # warnings are between the programme and the teacher
     assert told(rt, elsewhere) == []
+    with rt.database.begin(staff.supervisor.scope) as conn:  # who may not know the reporter learns nothing of his standing
+        sql = "SELECT id, report_id FROM sdcrs.notification WHERE recipient_id = :id ORDER BY created_at DESC, id DESC LIMIT 1"
+        message = conn.execute(text(sql), {"id": staff.admin.account_id}).one()
+        hidden, seen = (
+            queries.one(conn, "trace.notification", id=message.id, report_id=message.report_id, sees_reporter=sees)
+            for sees in (False, True)
+        )
+    assert (hidden["recipient_id"], hidden["params"]) == (None, None)
+    assert seen["recipient_id"] == staff.admin.account_id
     assert str(teacher.username) not in str(told(rt, staff.admin)[-1].params)
 
 
