@@ -14,6 +14,7 @@ from pipeline.fraud.conditions.verdict import UnevaluableError, Verdict
 from pipeline.masterdata.fraud_models import ExternalCondition
 
 _PREDICTION = re.compile(r"\bpredictions\s*\??\.\s*(\w+)")
+_OWN_DATA = re.compile(r"\badditionalData\s*\??\.\s*(\w+)")
 _ABSENT = Answer(None, NO_ADDRESS)
 KEPT = 256
 
@@ -29,6 +30,10 @@ def evaluate(condition: ExternalCondition, case: Case) -> Verdict:
     unsaid = next((name for name in named(condition.check_expression) if said.get(name) is None), None)
     if unsaid is not None:
         return Verdict(False, f"{condition.validator_id} did not say {unsaid}", skipped=True)
+    own_data = case.document["additionalData"] or {}
+    untold = next((name for name in _OWN_DATA.findall(condition.check_expression) if own_data.get(name) is None), None)
+    if untold is not None:
+        return Verdict(False, f"the report does not say {untold}", skipped=True)
     confidence = said.get("confidence")
     if condition.min_confidence is not None and isinstance(confidence, int | float) and confidence < condition.min_confidence:
         message = f"{condition.validator_id} is {confidence:.0%} sure, asked for are {condition.min_confidence:.0%}"
