@@ -53,6 +53,7 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_UNKNOWN_OFFICER": ErrorSpec(400, "{officer} is not an active officer of this tenant.", ("officer",)),
     "SDCRS_INVALID_VPA": ErrorSpec(400, "The UPI address is not valid: {detail}", ("detail",)),
     "SDCRS_INVALID_MASTER_DATA": ErrorSpec(422, "{file}: {field}: {detail}", ("file", "field", "detail")),
+    "SDCRS_INVALID_RULE": ErrorSpec(400, "{field}: {detail}", ("field", "detail")),
     # the state of the thing
     "SDCRS_NOT_FOUND": ErrorSpec(404, "{kind} {id} was not found in your area.", ("kind", "id")),
     "SDCRS_UNKNOWN_PATH": ErrorSpec(404, "{path} does not exist here.", ("path",)),
@@ -78,6 +79,16 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_PENALTY_OVER": ErrorSpec(409, "This penalty is over already."),
     "SDCRS_APPEAL_CLOSED": ErrorSpec(409, "An appeal is not possible: {reason}.", ("reason",)),
     "SDCRS_FLAG_NOT_POSSIBLE": ErrorSpec(409, "{action} is not possible while the flag is {state}.", ("action", "state")),
+    "SDCRS_RULE_CHANGED": ErrorSpec(
+        409,
+        "Rule {ruleId} changed since this draft was begun (rules version {base}, now {current}). Begin again.",
+        ("ruleId", "base", "current"),
+    ),
+    "SDCRS_DRAFT_CHANGED": ErrorSpec(
+        409, "This draft changed meanwhile (version {current}, yours {sent}). Open it again.", ("current", "sent")
+    ),
+    "SDCRS_DRAFT_DECIDED": ErrorSpec(409, "{action} is not possible: the draft is {state}.", ("action", "state")),
+    "SDCRS_DRAFT_NOT_TRIED": ErrorSpec(409, "Try the draft on the last reports before it is submitted."),
     "SDCRS_LINK_EXPIRED": ErrorSpec(403, "This link has expired or was altered. Open the report again."),
     "SDCRS_BAD_SIGNATURE": ErrorSpec(401, "The webhook signature does not match."),
     # the machine

@@ -32,6 +32,7 @@ Operation = Literal[
     "search_officers",
     "locate",
     "evaluate_fraud",
+    "edit_rules",
     "search_payouts",
     "retry_payout",
     "resolve_payout",
@@ -58,6 +59,7 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         "locate": (EVERYONE, "needs a role of the programme"),
         # other services of ours sign in as an admin; who saw scores at will could try out how to stay below them
         "evaluate_fraud": (ADMINS, "evaluations are for our own services and admins"),
+        "edit_rules": (frozenset({"STATE_ADMIN"}), "only state admins change rules"),
         "search_payouts": (ADMINS | {"AUDITOR"}, "payouts are for admins and the auditor"),
         "retry_payout": (frozenset({"STATE_ADMIN"}), "only state admins retry payouts"),
         "resolve_payout": (frozenset({"STATE_ADMIN"}), "only state admins resolve payouts"),
@@ -73,7 +75,7 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
     }
 )
 
-Page = Literal["my_reports", "visits", "assignment", "inbox", "payouts", "analytics", "trace"]
+Page = Literal["my_reports", "visits", "assignment", "inbox", "payouts", "fraud", "analytics", "trace"]
 
 # Who may open a page. Reading and acting differ: see PAGE_ACTORS.
 PAGES: Mapping[Page, Roles] = MappingProxyType(
@@ -83,6 +85,7 @@ PAGES: Mapping[Page, Roles] = MappingProxyType(
         "assignment": ADMINS | {"MC_SUPERVISOR"},
         "inbox": VERIFIERS | ADMINS,
         "payouts": ADMINS | {"AUDITOR"},
+        "fraud": ADMINS | {"AUDITOR"},
         "analytics": EVERYONE,  # which dashboards, the master data's role mapping says
         "trace": EVERYONE,  # each role finds there what `sight` lets it read
     }
@@ -96,6 +99,7 @@ PAGE_ACTORS: Mapping[Page, Roles] = MappingProxyType(
         "assignment": frozenset({"MC_SUPERVISOR"}),
         "inbox": VERIFIERS | ADMINS,  # admins reopen
         "payouts": frozenset({"STATE_ADMIN"}),
+        "fraud": ADMINS,  # rules are the state admins' alone: see edit_rules
         "analytics": frozenset(),
         "trace": frozenset(),
     }

@@ -35,13 +35,18 @@ _INSERT = text("""
 _STAMP = text("SELECT count(*) FROM masterdata.document")
 
 
+def hold(conn: Connection) -> None:
+    """Keep everybody else from publishing until the transaction ends: for who looks first and publishes then."""
+    conn.execute(_LOCK, {"key": PUBLISH_LOCK})
+
+
 def publish(conn: Connection, documents: Sequence[Document], now: datetime, by: str) -> list[Document]:
     """Add a new version of every document that differs from its newest; the whole must be right afterwards, or nothing is added.
 
-    Returns the documents as published, with their versions; empty when nothing differed. Needs the role `worker`. The
-    caller commits. Raises SDCRS_INVALID_MASTER_DATA.
+    A tenant's first document of its kind gets the version that it came with, at least 1. Returns the documents as published, with
+    their versions; empty when nothing differed. Needs the role `worker`. The caller commits. Raises SDCRS_INVALID_MASTER_DATA.
     """
-    conn.execute(_LOCK, {"key": PUBLISH_LOCK})  # two publishers would count the same version
+    hold(conn)  # two publishers would count the same version
     newest = {(document.tenant_id, *document.key): document for document in _read(conn)}
     added: list[Document] = []
     for document in documents:
@@ -49,7 +54,7 @@ def publish(conn: Connection, documents: Sequence[Document], now: datetime, by: 
         before = newest.get(identity)
         if before is not None and before.checksum == document.checksum:
             continue
-        newest[identity] = replace(document, version=before.version + 1 if before else 1)
+        newest[identity] = replace(document, version=before.version + 1 if before else max(document.version, 1))
         added.append(newest[identity])
     if added:
         MasterData(list(newest.values()))

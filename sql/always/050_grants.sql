@@ -36,6 +36,7 @@ GRANT SELECT ON fraud.evaluation, fraud.check_result, fraud.rule_result, sdcrs.n
 GRANT SELECT ON fraud.pair TO {{prefix}}_app;
 GRANT UPDATE (decision, decided_at, decided_by) ON fraud.pair TO {{prefix}}_app;
 GRANT SELECT ON fraud.validator_result, fraud.validator_breaker TO {{prefix}}_app;
+GRANT SELECT, INSERT, UPDATE ON fraud.rule_draft TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON payout.fund_account, payout.payout, payout.attempt, payout.monthly_cap TO {{prefix}}_app;
 GRANT SELECT, INSERT ON payout.ledger, payout.reconciliation_run, payout.reconciliation_item TO {{prefix}}_app;
 GRANT SELECT ON payout.provider, payout.overview TO {{prefix}}_app;

@@ -22,6 +22,7 @@ APP_WRITES = {
     **dict.fromkeys(["fraud.strike", "fraud.confirmation", "fraud.penalty"], WRITE),
     "fraud.flag": frozenset({"UPDATE"}),
     "fraud.notice": ADD,
+    "fraud.rule_draft": WRITE,
     "jobs.failure": frozenset({"UPDATE", "DELETE"}),
 }
 WORKER_NEVER = {

@@ -24,6 +24,7 @@ OPERATIONS = [
     ("search_officers", "MC_SUPERVISOR DISTRICT_ADMIN STATE_ADMIN AUDITOR"),
     ("locate", " ".join(ROLES)),
     ("evaluate_fraud", "DISTRICT_ADMIN STATE_ADMIN"),
+    ("edit_rules", "STATE_ADMIN"),
     ("search_payouts", "DISTRICT_ADMIN STATE_ADMIN AUDITOR"),
     ("retry_payout", "STATE_ADMIN"),
     ("resolve_payout", "STATE_ADMIN"),
@@ -41,6 +42,7 @@ PAGES = [
     ("assignment", "MC_SUPERVISOR DISTRICT_ADMIN STATE_ADMIN", "MC_SUPERVISOR"),
     ("inbox", "VERIFIER SENIOR_VERIFIER DISTRICT_ADMIN STATE_ADMIN", "VERIFIER SENIOR_VERIFIER DISTRICT_ADMIN STATE_ADMIN"),
     ("payouts", "DISTRICT_ADMIN STATE_ADMIN AUDITOR", "STATE_ADMIN"),
+    ("fraud", "DISTRICT_ADMIN STATE_ADMIN AUDITOR", "DISTRICT_ADMIN STATE_ADMIN"),
     ("analytics", " ".join(ROLES), ""),
     ("trace", " ".join(ROLES), ""),
 ]
