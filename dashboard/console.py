@@ -64,6 +64,7 @@ PAGES: tuple[PageSpec, ...] = (
     PageSpec("payouts", "Payouts", ":material/payments:", ADMINS | {"AUDITOR"}, "dashboard.views.payouts"),
     PageSpec("assignment", "Assignment", ":material/map:", ADMINS | {"MC_SUPERVISOR"}, "dashboard.views.assignment"),
     PageSpec("inbox", "Inbox", ":material/inbox:", frozenset({"VERIFIER", "SENIOR_VERIFIER"}) | ADMINS, "dashboard.views.inbox"),
+    PageSpec("fraud", "Fraud", ":material/shield:", ADMINS | {"AUDITOR"}, "dashboard.views.fraud"),
     PageSpec("analytics", "Analytics", ":material/monitoring:", EVERYONE, "dashboard.views.analytics"),
     PageSpec("trace", "Trace", ":material/timeline:", EVERYONE, "dashboard.views.trace"),
 )
