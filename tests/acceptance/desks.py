@@ -127,10 +127,10 @@ def still(page: Page) -> None:
 
 
 def photos_are_loaded(page: Page, count: int) -> None:
-    """So many photos came from the API, and none is broken."""
+    """At least so many photos came from the API, and none is broken; those of reports that may show the same stand beside them."""
     pictures = page.locator("[data-testid='stImage'] img")
-    expect(pictures).to_have_count(count)
-    for index in range(count):
+    expect(pictures.nth(count - 1)).to_be_visible()
+    for index in range(pictures.count()):
         expect(pictures.nth(index)).to_have_js_property("complete", True)
         assert pictures.nth(index).evaluate("image => image.naturalWidth") > 0
 
