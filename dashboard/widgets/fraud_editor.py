@@ -178,7 +178,7 @@ def _trial(draft: Draft) -> None:
 def _difference(draft: Draft) -> None:
     rows.part("What changes", "a new rule" if draft.base is None else f"against version {draft.base_version} of the rules")
     lines = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(before)}</td><td><strong>{escape(after)}</strong></td></tr>'
+        f'<tr><th scope="row">{escape(name)}</th><td>now {escape(before)}</td><td><strong>then {escape(after)}</strong></td></tr>'
         for name, before, after in changes_of({"base": draft.base, "content": draft.content})
     )
     st.html(

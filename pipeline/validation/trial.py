@@ -30,7 +30,7 @@ from pipeline.validation.duplicates import Probe, find_duplicates
 from pipeline.validation.load import Received, document, load
 
 PERIOD = timedelta(days=30)
-MAX_REPORTS = 20_000  # the newest: about ten seconds of an admin's patience
+MAX_REPORTS = 20_000  # the newest; with stored counts 3 s, with a search for photos 11 s
 BATCH = 1_000  # reports at a time: a few megabytes
 EXAMPLES = 10  # flagged reports named, newest first
 
