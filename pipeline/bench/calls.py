@@ -25,7 +25,7 @@ class Call:
 
 def create(draft: Draft, message_id: str) -> Call:
     """A teacher sends a report, whose message id makes a repetition harmless."""
-    latitude, longitude = PLACE
+    latitude, longitude = draft.spot
     report = {
         "tenantId": TENANT,
         "serviceType": "StrayDogAggressive",

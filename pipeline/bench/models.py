@@ -10,7 +10,7 @@ from sqlalchemy import text
 from pipeline.bench import calls
 from pipeline.bench.clients import Errand
 from pipeline.bench.floor import Floor
-from pipeline.bench.people import PLACE, TENANT, Person
+from pipeline.bench.people import TENANT, Person
 from pipeline.reports.actions import act
 from pipeline.reports.update import Update
 
@@ -26,9 +26,10 @@ def make_models(floor: Floor) -> Mapping[str, Sequence[UUID]]:
     since = floor.rt.clock.now()
     wanted = EACH * len(_PATHS)
     for number in range(wanted + EACH):
-        call = calls.create(floor.stock.draft(), floor.message_id())
+        draft = floor.stock.draft()
         if number >= wanted:
-            call = replace(call, body=call.body.replace(str(PLACE[0]).encode(), str(OUTSIDE[0]).encode()))
+            draft = replace(draft, spot=OUTSIDE)
+        call = calls.create(draft, floor.message_id())
         floor.clients.send(Errand((call,)))
     answered = 0
     while answered < wanted + EACH:

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from pipeline.bench.floor import Floor
-from pipeline.bench.people import PLACE, TENANT, parts_of
+from pipeline.bench.people import TENANT, parts_of
 from pipeline.bench.stock import Draft
 from pipeline.jobs.batch import BatchJob
 from pipeline.reports.actions import MAX_UPDATES, act
@@ -114,7 +114,7 @@ def _verify(floor: Floor, report_ids: Sequence[UUID], size: int) -> None:
 
 
 def _submission(draft: Draft, now: datetime) -> Submission:
-    latitude, longitude = PLACE
+    latitude, longitude = draft.spot
     return Submission(
         reporter_id=draft.teacher.caller.account_id,
         tenant_id=TENANT,
