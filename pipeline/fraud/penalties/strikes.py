@@ -26,7 +26,8 @@ _INSERT = text("""
 _TAKE_BACK = text("""
     UPDATE fraud.strike s SET taken_back_at = h.occurred_at
     FROM sdcrs.report_history h
-    WHERE s.report_id = ANY (:reports) AND s.kind = 'REJECTION' AND s.taken_back_at IS NULL AND h.report_id = s.report_id
+    WHERE s.report_id = ANY (:reports) AND s.kind = 'REJECTION' AND s.taken_back_at IS NULL
+      AND h.report_id = s.report_id AND h.report_id = ANY (:reports)
       AND h.version > s.report_version AND h.from_state = ANY (:rejected) AND NOT h.to_state = ANY (:rejected)
     RETURNING s.account_id
 """)
