@@ -68,7 +68,7 @@ def rows(conn: Connection, name: str, **params: Any) -> list[RowMapping]:
 def dicts(conn: Connection, name: str, **params: Any) -> list[dict[str, Any]]:
     """All rows as dicts straight from the driver, in the same transaction: for lists that are asked for many times a second.
 
-    Errors are the driver's own (psycopg.Error). Raises ValueError past MAX_ROWS.
+    Raises ValueError past MAX_ROWS.
     """
     result = driver_dicts(conn, statement(name), params, MAX_ROWS + 1)
     if len(result) > MAX_ROWS:

@@ -159,10 +159,10 @@ class Database:
 def dicts(conn: Connection, statement: TextClause, params: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
     """At most `limit` rows as dicts straight from the driver, in the same transaction: for what is asked many times a second.
 
-    Errors are the driver's own (psycopg.Error). The statement must live as long as the process: see `driver_sql`.
+    Errors are SQLAlchemy's. The statement must live as long as the process: see `driver_sql`.
     """
-    driver = cast(Driver, conn.connection.driver_connection)
-    return driver.cursor(row_factory=dict_row).execute(driver_sql(statement), params).fetchmany(limit)
+    with _past_sqlalchemy(conn) as driver:
+        return driver.cursor(row_factory=dict_row).execute(driver_sql(statement), params).fetchmany(limit)
 
 
 @cache
@@ -180,13 +180,25 @@ def at_once(conn: Connection, *commands: Command) -> list[list[dict[str, Any]]]:
     They run one after the other in the caller's transaction; the error of the first that fails is raised, as SQLAlchemy's.
     Statements must live as long as the process: see `driver_sql`.
     """
-    driver = cast(Driver, conn.connection.driver_connection)
-    try:
+    with _past_sqlalchemy(conn) as driver:
         with driver.pipeline():
             cursors = [driver.cursor(row_factory=dict_row).execute(driver_sql(statement), params) for statement, params in commands]
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+@contextmanager
+def _past_sqlalchemy(conn: Connection) -> Iterator[Driver]:
+    """The driver's connection for the length of the block, with errors as SQLAlchemy itself would tell them: jobs ask them whether
+    a row is bad or the database away."""
+    driver = cast(Driver, conn.connection.driver_connection)
+    try:
+        yield driver
     except psycopg.Error as error:
-        raise DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=_DIALECT) from error
+        if driver.broken:
+            conn.invalidate(error)  # else the end of the transaction would speak to it
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=driver.broken, dialect=_DIALECT
+        ) from error
 
 
 def constraint_of(error: IntegrityError) -> str | None:
