@@ -1,6 +1,5 @@
 """Admins in a real browser: one changes a rule's limit and sees what it would do, a second activates it; a flag is worked."""
 
-from contextlib import closing
 from dataclasses import replace
 from uuid import uuid4
 
@@ -8,31 +7,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from pipeline.clock import SystemClock
-from pipeline.database.engine import Database
 from pipeline.fraud.editing.checking import active_rules
 from pipeline.masterdata.store import load
-from pipeline.runtime import assemble
 from tests import factories
 from tests.acceptance import desks
 from tests.acceptance.test_map_offline import CHROMIUM
-from tests.conftest import ROLE_PREFIX
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def house(urls, settings):
-    """Console and API over a database with reports of two teachers from one phone, right after each other."""
-    with closing(Database(urls.app, ROLE_PREFIX, pool_size=4)) as database:
-        rt = assemble(settings, database, SystemClock())
-        with desks.house(settings, rt) as found:
-            yield found
-
-
-@pytest.fixture(scope="module")
-def staff(house):
-    return factories.people(house.rt)
 
 
 @pytest.fixture

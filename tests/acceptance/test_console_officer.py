@@ -1,6 +1,5 @@
 """An officer's round in a real browser, on a phone and on a desk: set out, capture with a photo, or find nothing."""
 
-from contextlib import closing
 from dataclasses import replace
 from uuid import uuid4
 
@@ -8,32 +7,14 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import text
 
-from pipeline.clock import SystemClock
-from pipeline.database.engine import Database
 from pipeline.demo.photos import photo
-from pipeline.runtime import assemble
 from tests import factories
 from tests.acceptance import desks
 from tests.acceptance.test_map_offline import CHROMIUM
-from tests.conftest import ROLE_PREFIX
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
 
 NEARBY = (11.5891, 43.1462)  # of the phone: some ninety metres from the school gate
-
-
-@pytest.fixture(scope="module")
-def house(urls, settings):
-    """Console and API over a database of the machine's own time."""
-    with closing(Database(urls.app, ROLE_PREFIX, pool_size=4)) as database:
-        rt = assemble(settings, database, SystemClock())
-        with desks.house(settings, rt) as found:
-            yield found
-
-
-@pytest.fixture(scope="module")
-def staff(house):
-    return factories.people(house.rt)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A supervisor's work in a real browser: choosing on the map, giving reports to officers, and taking one back."""
 
-from contextlib import closing
 from dataclasses import replace
 from uuid import uuid4
 
@@ -8,26 +7,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from pipeline.clock import SystemClock
-from pipeline.database.engine import Database
-from pipeline.runtime import assemble
 from tests import factories
 from tests.acceptance import desks
 from tests.acceptance.test_map_offline import CHROMIUM
-from tests.conftest import ROLE_PREFIX
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
 
 OTHER_PLACE = (11.5551, 43.1401)  # in ward W007, some kilometres from the school gate
-
-
-@pytest.fixture(scope="module")
-def house(urls, settings):
-    """Console and API over a database of the machine's own time."""
-    with closing(Database(urls.app, ROLE_PREFIX, pool_size=4)) as database:
-        rt = assemble(settings, database, SystemClock())
-        with desks.house(settings, rt) as found:
-            yield found
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A teacher in a real browser, on a phone: a new report with photos and the device's place, and what became of it."""
 
-from contextlib import closing
 from datetime import timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -9,26 +8,14 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import text
 
-from pipeline.clock import SystemClock
-from pipeline.database.engine import Database
 from pipeline.demo.photos import photo
 from pipeline.jobs.worker import run_until_idle
-from pipeline.runtime import assemble
 from pipeline.validation.job import validation_job
 from tests import factories
 from tests.acceptance import desks
 from tests.acceptance.test_map_offline import CHROMIUM
-from tests.conftest import ROLE_PREFIX
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def house(urls, settings):
-    with closing(Database(urls.app, ROLE_PREFIX, pool_size=4)) as database:
-        rt = assemble(settings, database, SystemClock())
-        with desks.house(settings, rt) as found:
-            yield found
 
 
 @pytest.fixture(params=[desks.DESKTOP, desks.PHONE], ids=["desktop", "phone"])

@@ -1,6 +1,5 @@
 """A verifier's work in a real browser: the queue, the evidence from the API, a decision by mouse and by keyboard, the trace."""
 
-from contextlib import closing
 from dataclasses import replace
 from uuid import uuid4
 
@@ -8,29 +7,11 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import text
 
-from pipeline.clock import SystemClock
-from pipeline.database.engine import Database
-from pipeline.runtime import assemble
 from tests import factories
 from tests.acceptance import desks
 from tests.acceptance.test_map_offline import CHROMIUM
-from tests.conftest import ROLE_PREFIX
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def house(urls, settings):
-    """Console and API over a database in which two reports wait, made with the machine's own clock."""
-    with closing(Database(urls.app, ROLE_PREFIX, pool_size=4)) as database:
-        rt = assemble(settings, database, SystemClock())
-        with desks.house(settings, rt) as found:
-            yield found
-
-
-@pytest.fixture(scope="module")
-def staff(house):
-    return factories.people(house.rt)
 
 
 @pytest.fixture

@@ -20,16 +20,6 @@ from tests.factories import VILLE
 EVERYTHING = dict.fromkeys(["states", "rule_id", "category", "ward_code", "risk_level", "account_id", "report_id", "raised_since"])
 
 
-@pytest.fixture(scope="module")
-def staff(rt):
-    return factories.people(rt)
-
-
-@pytest.fixture
-def teacher(rt):
-    return factories.account(rt, f"T{uuid4().hex[:6]}", "TEACHER")
-
-
 def rule(rt, wanted):
     """The first rule of the programme that fits."""
     return next(one for one in rt.masterdata.current().fraud_rules(VILLE) if wanted(one))

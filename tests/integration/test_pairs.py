@@ -22,11 +22,6 @@ from tests.console import shown, tab, token_for
 GATE = factories.SCHOOL_GATE
 
 
-@pytest.fixture(scope="module")
-def staff(rt):
-    return factories.people(rt)
-
-
 @pytest.fixture
 def two(rt):
     """Two teachers who have sent nothing yet."""

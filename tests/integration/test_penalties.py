@@ -22,17 +22,6 @@ SECOND = timedelta(seconds=1)  # between two deeds, so that their messages have 
 ASKED = ("SDCRS_TEACHER_SUSPENDED", "SDCRS_DAILY_LIMIT_EXCEEDED")
 
 
-@pytest.fixture(scope="module")
-def staff(rt):
-    return factories.people(rt)
-
-
-@pytest.fixture
-def teacher(rt):
-    """A teacher of the test's own, in a place of its own: what others reported does not count."""
-    return factories.account(rt, f"T{uuid4().hex[:6]}", "TEACHER")
-
-
 def ask(rt, sql, **params):
     with rt.database.worker() as conn:
         return conn.execute(text(sql), params).all()

@@ -14,11 +14,6 @@ from tests import factories
 from tests.console import shown, tab, token_for
 
 
-@pytest.fixture(scope="module")
-def staff(rt):
-    return factories.people(rt)
-
-
 @pytest.fixture
 def people(rt, staff):
     """The same staff for all tests, with a teacher of the test's own: each may send five reports a day."""

@@ -5,7 +5,6 @@ from datetime import timedelta
 from types import SimpleNamespace
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import text
 
 from dashboard.widgets import report_form
@@ -17,17 +16,6 @@ from pipeline.filestore.measure import measure
 from pipeline.reports.workflow import Actor, Item, transition
 from tests import factories
 from tests.console import shown, tab, token_for
-
-
-@pytest.fixture(scope="module")
-def staff(rt):
-    return factories.people(rt)
-
-
-@pytest.fixture
-def teacher(rt):
-    """A teacher of the test's own: each may send five reports a day."""
-    return factories.account(rt, f"T{uuid4().hex[:6]}", "TEACHER")
 
 
 def report(rt, report_id):

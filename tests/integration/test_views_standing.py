@@ -1,9 +1,7 @@
 """What a teacher reads of the own standing on My reports, and the appeal sent from there."""
 
 from datetime import timedelta
-from uuid import uuid4
 
-import pytest
 from sqlalchemy import text
 
 from pipeline.fraud.following import fraud_jobs
@@ -11,16 +9,6 @@ from pipeline.fraud.penalties import commands
 from pipeline.jobs.worker import run_until_idle
 from tests import factories
 from tests.console import shown, tab, token_for
-
-
-@pytest.fixture(scope="module")
-def staff(rt):
-    return factories.people(rt)
-
-
-@pytest.fixture
-def teacher(rt):
-    return factories.account(rt, f"T{uuid4().hex[:6]}", "TEACHER")
 
 
 def rejected(rt, clock, staff, teacher, count):

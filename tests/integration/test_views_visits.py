@@ -16,11 +16,6 @@ from tests.console import shown, tab, token_for
 EVERYBODY = ("teacher", "verifier", "senior", "supervisor", "officer", "second_officer", "district_admin", "admin", "auditor")
 
 
-@pytest.fixture(scope="module")
-def staff(rt):
-    return factories.people(rt)
-
-
 @pytest.fixture
 def people(rt, staff):
     """The same staff for all tests, with a teacher and an officer of the test's own."""
