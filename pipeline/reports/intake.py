@@ -95,6 +95,11 @@ class Submission:
     correlation_id: UUID | None = None
     body: Mapping[str, Any] | None = None
 
+    @property
+    def claims(self) -> list[EvidenceClaim]:
+        """The photos as the client describes them; one that names no device came from the report's."""
+        return [replace(claim, device_id=claim.device_id or self.device_id) for claim in self.evidence]
+
 
 class Intake:
     """Creates reports. One per process, since it holds a block of numbers."""
@@ -184,7 +189,7 @@ def insert_reports(
         zone = md.tenant(s.tenant_id).timezone
         daily[s.reporter_id, local_day(s.at, zone), s.tenant_id] += 1
         reports.append(_report_row(md, s, name, report_id))
-        evidence += [evidence_row(claim, files, report_id, s.tenant_id, s.reporter_id, s.at, zone) for claim in s.evidence]
+        evidence += [evidence_row(claim, files, report_id, s.tenant_id, s.reporter_id, s.at, zone) for claim in s.claims]
         history_id = uuid7(s.at)
         history.append(_history_row(md, s, report_id, history_id))
         packets += _packets(s, report_id, history_id)

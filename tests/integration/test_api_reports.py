@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 from pipeline.api.app import build
 from pipeline.api.shapes import DogReportsAnswer, ErrorAnswer
 from pipeline.clock import SettableClock, epoch_ms
+from pipeline.jobs.worker import run_until_idle
 from pipeline.runtime import Runtime
+from pipeline.validation.job import validation_job
 from tests.api import Client, create_body, signed_in
 from tests.factories import VILLE, People, account, assigned, do, in_progress, people, photos, submitted, validated, verified
 
@@ -75,6 +77,30 @@ def test_the_stored_request_holds_no_token_and_nothing_that_it_says_of_its_sende
     assert "userInfo" not in kept.body["RequestInfo"]
     assert "_remark" not in kept.body
     assert kept.body["DogReports"][0]["description"] == body["DogReports"][0]["description"]
+
+
+def test_two_teachers_who_name_one_phone_by_the_header_alone_share_it(rt: Runtime, as_: Any) -> None:
+    ids = []
+    for name in ("T-phone-1", "T-phone-2"):
+        teacher = account(rt, name, "TEACHER")
+        answer = as_(teacher).post("/sdcrs-services/v1/report/_create", create_body(rt, teacher), {"X-Device-Id": "phone-of-both"})
+        ids.append(UUID(answer.json()["DogReports"][0]["id"]))
+    run_until_idle([validation_job(rt)], rt.clock)
+    with rt.database.worker() as conn:
+        devices = text("SELECT DISTINCT report_id, device_id FROM sdcrs.evidence WHERE report_id = ANY (:ids)")
+        assert {tuple(row) for row in conn.execute(devices, {"ids": ids})} == {(one, "phone-of-both") for one in ids}
+        fired = text("SELECT report_id FROM fraud.rule_result WHERE rule_id = 'STD-008' AND outcome = 'FIRED' AND report_id = ANY (:ids)")
+        assert conn.execute(fired, {"ids": ids}).scalars().all() == ids[1:]
+
+
+def test_the_header_tells_nothing_where_a_photo_names_a_device(rt: Runtime, as_: Any) -> None:
+    teacher = account(rt, "T-phones", "TEACHER")
+    body = create_body(rt, teacher)
+    body["DogReports"][0]["evidence"][1]["deviceId"] = "phone-of-the-selfie"
+    report = as_(teacher).post("/sdcrs-services/v1/report/_create", body, {"X-Device-Id": "phone-of-the-header"}).json()["DogReports"][0]
+    with rt.database.worker() as conn:
+        found = conn.execute(text("SELECT evidence_type, device_id FROM sdcrs.evidence WHERE report_id = :id"), {"id": report["id"]})
+        assert {tuple(row) for row in found} == {("DOG_PHOTO", "phone-of-the-selfie"), ("REPORTER_SELFIE", "phone-of-the-selfie")}
 
 
 def test_the_correlation_id_of_the_client_is_kept_and_answered(rt: Runtime, as_: Any) -> None:
