@@ -5,7 +5,6 @@ webhooks, so that each is stored at its own time. Nobody's running sandbox is to
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,14 +31,13 @@ from pipeline.payouts.retry import retry_job
 from pipeline.payouts.sandbox.switches import Switches
 from pipeline.payouts.send import SendJob
 from pipeline.payouts.standin import own_sandbox, sandbox_answers, sandbox_url
-from pipeline.payouts.webhook import EVENT_ID_HEADER, SIGNATURE_HEADER, receive, settle_job
+from pipeline.payouts.webhook import EVENT_ID_HEADER, SIGNATURE_HEADER, receive_all, settle_job
 from pipeline.runtime import Runtime
 
 EVENING = timedelta(hours=15, minutes=5)  # of the UTC day: after the last round of visits, late afternoon in all our zones
 ANSWER_S = 150.0  # a settle of a day's payouts; the sandbox itself gives up after 120
 NEVER_S = 31_000_000.0  # most of a year: nobody but our settle takes a payout's next step
 PAGE = 1000  # of the journal
-EARS = 3  # webhooks received at once, as the API would; more than the cores have no use
 WEEK = 7  # days of captures entered together: each officer's in one transaction
 RETRIES_A_DAY = 3  # the automatic ones come an hour apart
 # What admins do about a failed payout, and after how many days; the rest stays for whoever signs in
@@ -75,7 +73,6 @@ class Payday:
         self._latest = now - timedelta(minutes=15)  # leaves room for what follows from it, so that nothing lies in the future
         self._sandbox = httpx.Client(base_url=f"{sandbox}/_sandbox", timeout=ANSWER_S, trust_env=False)
         self._send, self._settle, self._retry = SendJob(rt), settle_job(rt), retry_job(rt)
-        self._ears = ThreadPoolExecutor(EARS, "webhook")
         self._seen = 0  # the last event of the journal that we have read
         self._plans: list[Remedy] = []
         self._planned: set[UUID] = set()
@@ -142,15 +139,10 @@ class Payday:
         while True:
             page = self.ask("journal/events", {"after": self._seen, "limit": PAGE})
             sent = [event for event in page["items"] if event["body"] is not None]
-            for done in [self._ears.submit(self._receive, event, at) for event in sent]:
-                done.result()
+            receive_all(self._rt, [(event["body"].encode(), _headers(event)) for event in sent], at)
             self._seen = max((event["seq"] for event in page["items"]), default=self._seen)
             if page["next_after"] is None:
                 return
-
-    def _receive(self, event: dict[str, Any], at: datetime) -> None:
-        headers = {SIGNATURE_HEADER: event["signature"], EVENT_ID_HEADER: event["id"]}
-        receive(self._rt, event["body"].encode(), headers, at)
 
     def _plan_remedies(self, by_report: dict[UUID, Story], since: datetime) -> None:
         """Somebody looks at the day's failures some days later; in dj.djibouti-ville wrong addresses stay for the demo accounts."""
@@ -200,7 +192,6 @@ class Payday:
         return self._sandbox.get(path, params=query).raise_for_status().json()
 
     def close(self) -> None:
-        self._ears.shutdown()
         self._sandbox.close()
 
 
@@ -230,6 +221,11 @@ def _to_be_paid(story: Story, unopened: set[UUID]) -> datetime | None:
     if step is not None:
         return step.at if step.action == "MARK_CAPTURED" else None
     return story.captured_at if story.id in unopened else None
+
+
+def _headers(event: dict[str, Any]) -> dict[str, str]:
+    """With which the provider would have sent it."""
+    return {SIGNATURE_HEADER: event["signature"], EVENT_ID_HEADER: event["id"]}
 
 
 def _wake(url: str, usual: dict[str, float]) -> None:

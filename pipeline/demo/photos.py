@@ -18,7 +18,7 @@ from PIL import Image, ImageChops, ImageDraw
 from pipeline.demo.exif import exif_block
 
 Kind = Literal["dog", "selfie", "capture"]
-Colour = tuple[int, int, int]
+Colour = tuple[int, int, int]  # brightness and two of hue, as a JPEG stores them: nothing is converted, and light touches one band
 
 WIDTH, HEIGHT = 320, 240
 QUALITY = 80  # about 12 KB: like a phone's, no ringing that the hash could see
@@ -28,16 +28,31 @@ COARSE = 8  # the fastest wave still has eleven points: drawn small and enlarged
 WAVES = 8  # the hash looks at the 8 by 8 slowest waves
 NIGHT_LIGHT = 0.35  # what is left of the light between dusk and dawn
 DUSK, DAWN = 19, 5  # local hours
+NEUTRAL = 128  # of a hue: grey
 DEVICES = (("Samsung", "SM-A525F"), ("Samsung", "SM-A135F"), ("Xiaomi", "Redmi Note 11"), ("TECNO", "Camon 19"), ("OPPO", "CPH2269"))
 
+
+def _ink(red: int, green: int, blue: int) -> Colour:
+    """A colour as people name it, as a JPEG stores it."""
+    return (
+        round(0.299 * red + 0.587 * green + 0.114 * blue),
+        round(NEUTRAL - 0.1687 * red - 0.3313 * green + 0.5 * blue),
+        round(NEUTRAL + 0.5 * red - 0.4187 * green - 0.0813 * blue),
+    )
+
+
 # All of about the same brightness (150 of 255), told apart by hue alone.
-SKIES: tuple[Colour, ...] = ((110, 165, 200), (130, 158, 185), (165, 145, 140))
-WALLS: tuple[Colour, ...] = ((200, 132, 118), (176, 148, 100), (130, 160, 150), (186, 138, 160), (160, 150, 130))
-GROUNDS: tuple[Colour, ...] = ((172, 146, 112), (150, 150, 150), (160, 150, 128))
-COATS: tuple[Colour, ...] = ((150, 98, 48), (110, 84, 62), (196, 164, 116), (96, 96, 100), (205, 190, 170))
-SKINS: tuple[Colour, ...] = ((176, 128, 96), (150, 108, 82), (198, 150, 118))
-SHIRTS: tuple[Colour, ...] = ((90, 160, 190), (196, 120, 130), (120, 165, 110), (170, 150, 90))
-HAIRS: tuple[Colour, ...] = ((92, 78, 70), (110, 90, 74), (120, 112, 108))
+SKIES = (_ink(110, 165, 200), _ink(130, 158, 185), _ink(165, 145, 140))
+WALLS = (_ink(200, 132, 118), _ink(176, 148, 100), _ink(130, 160, 150), _ink(186, 138, 160), _ink(160, 150, 130))
+GROUNDS = (_ink(172, 146, 112), _ink(150, 150, 150), _ink(160, 150, 128))
+COATS = (_ink(150, 98, 48), _ink(110, 84, 62), _ink(196, 164, 116), _ink(96, 96, 100), _ink(205, 190, 170))
+SKINS = (_ink(176, 128, 96), _ink(150, 108, 82), _ink(198, 150, 118))
+SHIRTS = (_ink(90, 160, 190), _ink(196, 120, 130), _ink(120, 165, 110), _ink(170, 150, 90))
+HAIRS = (_ink(92, 78, 70), _ink(110, 90, 74), _ink(120, 112, 108))
+OUTLINE, PANE, ROAD, MARKING = _ink(120, 110, 104), _ink(104, 128, 144), _ink(146, 146, 150), _ink(206, 200, 170)
+CAGE, FRAME, BARS = _ink(152, 150, 140), _ink(90, 90, 96), _ink(96, 98, 104)
+EYE, IRIS, NOSE, MOUTH = _ink(240, 240, 236), _ink(40, 28, 20), _ink(130, 90, 70), _ink(150, 70, 70)
+DOG_EYE, LABEL = _ink(20, 20, 20), _ink(235, 235, 235)
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,7 @@ def photo(
     face of this person; None: the seed's own. At night it is dark.
     """
     draw_seed = Random(f"{kind}:{seed}")
-    image = Image.new("RGB", (WIDTH, HEIGHT))
+    image = Image.new("YCbCr", (WIDTH, HEIGHT))
     draw = ImageDraw.Draw(image)
     if kind == "dog":
         _draw_dog(draw, draw_seed)
@@ -78,7 +93,7 @@ def photo(
         _draw_selfie(draw, draw_seed, Random(f"face:{seed if who is None else who}"))
     else:
         _draw_capture(draw, draw_seed)
-    draw.bitmap((4, HEIGHT - 14), _label(), fill=(235, 235, 235))
+    draw.bitmap((4, HEIGHT - 14), _label(), fill=LABEL)
     shade = _shade(draw_seed)
     light = 1.0
     if taken_at is not None and not DAWN <= taken_at.hour < DUSK:
@@ -87,9 +102,12 @@ def photo(
         shot = Random(f"{kind}:{seed}:{again}")
         light *= shot.uniform(0.9, 1.06)
         shade = ImageChops.offset(shade, shot.randint(-2, 2), shot.randint(-1, 1))
-    shown = ImageChops.add(image, Image.merge("RGB", (shade, shade, shade)), 1, -SHADE_ZERO)
+    brightness, *hues = image.split()
+    brightness = ImageChops.add(brightness, shade, 1, -SHADE_ZERO)
     if light != 1.0:
-        shown = shown.point([min(255, round(level * light)) for level in range(256)] * 3)
+        brightness = brightness.point([min(255, round(level * light)) for level in range(256)])
+        hues = [hue.point([round(NEUTRAL + (level - NEUTRAL) * light) for level in range(256)]) for hue in hues]
+    shown = Image.merge("YCbCr", (brightness, *hues))
     out = io.BytesIO()
     exif = b"" if camera is None else exif_block(camera.make, camera.model, camera.software, latitude, longitude, taken_at)
     shown.save(out, "JPEG", quality=QUALITY, dpi=(72, 72), exif=exif)
@@ -124,7 +142,7 @@ def _shade(random: Random) -> Image.Image:
     # not `@`: for matrices this small the threads of a linear algebra library cost ten times the work
     shade = np.einsum("yk,xk->yx", np.einsum("yl,lk->yk", _waves(HEIGHT // COARSE), waves), _waves(WIDTH // COARSE))
     small = Image.fromarray((shade + SHADE_ZERO).clip(0, 255).astype(np.uint8))
-    return small.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    return small.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
 
 
 @cache
@@ -144,25 +162,23 @@ def _street(draw: ImageDraw.ImageDraw, random: Random) -> int:
     while left < WIDTH:
         width, top = random.randint(50, 110), random.randint(20, 70)
         wall = random.choice(WALLS)
-        draw.rectangle((left, top, left + width, horizon), fill=wall, outline=(120, 110, 104))
+        draw.rectangle((left, top, left + width, horizon), fill=wall, outline=OUTLINE)
         for x in range(left + 9, left + width - 12, 22):
             for y in range(top + 10, horizon - 14, 26):
-                draw.rectangle((x, y, x + 9, y + 12), fill=(104, 128, 144))
+                draw.rectangle((x, y, x + 9, y + 12), fill=PANE)
         left += width + random.choice((0, 0, 6, 24))
     vanishing = random.randint(80, 240)
-    draw.polygon(
-        ((vanishing - 12, horizon), (vanishing + 12, horizon), (vanishing + 190, HEIGHT), (vanishing - 190, HEIGHT)), fill=(146, 146, 150)
-    )
+    draw.polygon(((vanishing - 12, horizon), (vanishing + 12, horizon), (vanishing + 190, HEIGHT), (vanishing - 190, HEIGHT)), fill=ROAD)
     for step in range(4):
         y = horizon + 8 + step * step * 11
-        draw.line((vanishing, y, vanishing, y + 4 + step * 4), fill=(206, 200, 170), width=1 + step // 2)
+        draw.line((vanishing, y, vanishing, y + 4 + step * 4), fill=MARKING, width=1 + step // 2)
     return horizon
 
 
 def _dog(draw: ImageDraw.ImageDraw, random: Random, x: int, y: int, size: float) -> None:
     """A dog from the side, standing on y."""
     coat = random.choice(COATS)
-    dark = (coat[0] * 3 // 4, coat[1] * 3 // 4, coat[2] * 3 // 4)
+    dark = (coat[0] * 3 // 4, *coat[1:])
     facing = random.choice((-1, 1))
 
     def box(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
@@ -182,7 +198,7 @@ def _dog(draw: ImageDraw.ImageDraw, random: Random, x: int, y: int, size: float)
         fill=coat,
         width=max(2, int(5 * size)),
     )
-    draw.ellipse(box(36, 56, 39, 53), fill=(20, 20, 20))
+    draw.ellipse(box(36, 56, 39, 53), fill=DOG_EYE)
 
 
 def _draw_dog(draw: ImageDraw.ImageDraw, random: Random) -> None:
@@ -195,10 +211,10 @@ def _draw_capture(draw: ImageDraw.ImageDraw, random: Random) -> None:
     """The dog in a transport cage."""
     _street(draw, random)
     left, top = random.randint(60, 110), random.randint(110, 135)
-    draw.rectangle((left, top, left + 150, top + 95), fill=(152, 150, 140), outline=(90, 90, 96), width=3)
+    draw.rectangle((left, top, left + 150, top + 95), fill=CAGE, outline=FRAME, width=3)
     _dog(draw, random, left + 75, top + 88, random.uniform(0.9, 1.05))
     for x in range(left + 15, left + 150, 15):
-        draw.line((x, top, x, top + 95), fill=(96, 98, 104), width=2)
+        draw.line((x, top, x, top + 95), fill=BARS, width=2)
 
 
 def _draw_selfie(draw: ImageDraw.ImageDraw, random: Random, face: Random) -> None:
@@ -212,8 +228,8 @@ def _draw_selfie(draw: ImageDraw.ImageDraw, random: Random, face: Random) -> Non
     draw.ellipse((x - 0.8 * r, y - r, x + 0.8 * r, y + 1.2 * r), fill=skin)
     for side in (-1, 1):
         eye = x + side * 0.33 * r
-        draw.ellipse((eye - 5, y - 4, eye + 5, y + 3), fill=(240, 240, 236))
-        draw.ellipse((eye - 2, y - 3, eye + 2, y + 2), fill=(40, 28, 20))
+        draw.ellipse((eye - 5, y - 4, eye + 5, y + 3), fill=EYE)
+        draw.ellipse((eye - 2, y - 3, eye + 2, y + 2), fill=IRIS)
         draw.arc((eye - 8, y - 14, eye + 8, y - 2), 200, 340, fill=hair, width=2)
-    draw.line((x, y, x - 3, y + 0.4 * r, x + 3, y + 0.4 * r), fill=(130, 90, 70), width=1)
-    draw.arc((x - 0.35 * r, y + 0.35 * r, x + 0.35 * r, y + 0.8 * r), 20, 160, fill=(150, 70, 70), width=3)
+    draw.line((x, y, x - 3, y + 0.4 * r, x + 3, y + 0.4 * r), fill=NOSE, width=1)
+    draw.arc((x - 0.35 * r, y + 0.35 * r, x + 0.35 * r, y + 0.8 * r), 20, 160, fill=MOUTH, width=3)

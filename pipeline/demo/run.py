@@ -6,6 +6,7 @@ held meanwhile, since the demo moves a clock of its own through the past.
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -17,6 +18,7 @@ from pipeline.access.accounts import create_accounts
 from pipeline.access.passwords import hash_password
 from pipeline.audit.log import record
 from pipeline.clock import SettableClock
+from pipeline.database.engine import Database
 from pipeline.demo.cast import Cast, cast
 from pipeline.demo.payday import open_payday
 from pipeline.demo.script import Script
@@ -129,12 +131,20 @@ def unfinished(rt: Runtime) -> Commission | None:
 
 
 def _load(rt: Runtime, wanted: Commission, say: Say) -> DemoSummary:
-    now, random = wanted.now, Random(wanted.seed)
-    clock = SettableClock(now)
-    past = replace(rt, clock=clock)
     ensure_partitions(rt, rt.clock.now())
+    with closing(Database(rt.database.url, rt.database.role_prefix, bulk=True)) as database:
+        clock = SettableClock(wanted.now)
+        _live(replace(rt, database=database, clock=clock), clock, wanted, say)
+    with rt.database.worker() as conn:  # after it all the rest is on the disk, too
+        conn.execute(_FINISH, {"now": rt.clock.now()})
+    return _summary(rt)
+
+
+def _live(past: Runtime, clock: SettableClock, wanted: Commission, say: Say) -> None:
+    """Two months of work, until the moment for which it was asked. `clock` is the runtime's own and is moved along."""
+    now, random = wanted.now, Random(wanted.seed)
     people = _people(past, wanted, random)
-    stories = Script(rt.masterdata.current(), people, random, now).write(wanted.reports)
+    stories = Script(past.masterdata.current(), people, random, now).write(wanted.reports)
     Stage(past, None).recall(stories)
     new = [story for story in stories if story.report_id is None]
     with open_studio(past, _orders(stories, new)) as studio:
@@ -143,13 +153,10 @@ def _load(rt: Runtime, wanted: Commission, say: Say) -> DemoSummary:
         stage.decide(stories, Bar(say, "Decisions and visits", _open_steps(stories)))
         with open_payday(past, clock, stage, people, random, now) as payday:
             payday.run(stories, Bar(say, "Captures and payouts", sum(story.next_step is not None for story in stories)))
-    rt.files.sync()
+    past.files.sync()
     _rate(past, stories)
     say("Messages")
     run_until_idle([notifications_follower(past), *fraud_jobs(past)], clock)
-    with rt.database.worker() as conn:
-        conn.execute(_FINISH, {"now": rt.clock.now()})
-    return _summary(rt)
 
 
 def _people(rt: Runtime, wanted: Commission, random: Random) -> Cast:

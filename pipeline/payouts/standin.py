@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from pipeline.database.engine import Database, psycopg_url
+from pipeline.database.engine import BULK_OPTIONS, Database, psycopg_url
 from pipeline.errors import AppError
 from pipeline.settings import ROOT, Settings
 
@@ -50,6 +50,8 @@ def own_sandbox(database: Database, webhook_url: str | None, port: int = 0) -> I
     command += ["--webhook-url", webhook_url] if webhook_url else []
     environment = {**os.environ, "DATABASE_URL": psycopg_url(database.url)}
     environment.pop("SANDBOX_WEBHOOK_URL", None)
+    if database.bulk:
+        environment["PGOPTIONS"] = BULK_OPTIONS
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from pipeline.database.engine import at_once
 from pipeline.errors import AppError
 from pipeline.ids import uuid7
 from pipeline.jobs.batch import BatchJob
@@ -83,6 +84,19 @@ def receive(rt: Runtime, raw: bytes, headers: Mapping[str, str], now: datetime) 
 
     Raises SDCRS_BODY_TOO_LARGE, SDCRS_BAD_SIGNATURE and, for a signed body that is no JSON object, SDCRS_INVALID_JSON.
     """
+    return receive_all(rt, [(raw, headers)], now)[0]
+
+
+def receive_all(rt: Runtime, deliveries: Sequence[tuple[bytes, Mapping[str, str]]], now: datetime) -> list[Receipt]:
+    """The same for several, each with its headers, in one transaction: one that is refused refuses them all."""
+    rows = [_checked(rt, raw, headers, now) for raw, headers in deliveries]
+    with rt.database.worker() as conn:
+        stored = at_once(conn, *((_STORE, row) for row in rows))
+    return [Receipt(row["event_id"], row["event"], bool(found)) for row, found in zip(rows, stored, strict=True)]
+
+
+def _checked(rt: Runtime, raw: bytes, headers: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """The row of a delivery that is genuine. Raises what `receive` raises."""
     if len(raw) > MAX_BYTES:
         raise AppError("SDCRS_BODY_TOO_LARGE", maxBytes=MAX_BYTES)
     named = {name.lower(): value for name, value in headers.items()}
@@ -95,7 +109,7 @@ def receive(rt: Runtime, raw: bytes, headers: Mapping[str, str], now: datetime) 
     read = _read(body)
     payout = read.payout if read is not None else None
     outcome = "UNREADABLE" if read is None else "IGNORED" if payout is None else None
-    row = {
+    return {
         "id": uuid7(now),
         "event_id": event_id,
         "event": read.event if read is not None else str(body.get("event"))[:64],
@@ -107,9 +121,6 @@ def receive(rt: Runtime, raw: bytes, headers: Mapping[str, str], now: datetime) 
         "processed_at": None if outcome is None else now,
         "outcome": outcome,
     }
-    with rt.database.worker() as conn:
-        fresh = conn.execute(_STORE, row).one_or_none() is not None
-    return Receipt(event_id, str(row["event"]), fresh)
 
 
 def signed(raw: bytes, signature: str | None, secrets: Sequence[str]) -> bool:

@@ -30,11 +30,13 @@ _PART = """
     CROSS JOIN LATERAL (
         SELECT e.phash, e.created_at FROM sdcrs.evidence e
         WHERE e.tenant_id = k.tenant_id AND e.evidence_type = 'DOG_PHOTO' AND e.band{part} = k.wanted
-          AND e.created_at BETWEEN k.since AND k.until AND bit_count(CAST(e.phash # k.phash AS bit(64))) <= :max_distance
+          AND (e.band{part}, e.created_at) BETWEEN (k.wanted, k.since) AND (k.wanted, k.until)
+          AND bit_count(CAST(e.phash # k.phash AS bit(64))) <= :max_distance
         OFFSET 0) h
 """
 # OFFSET 0 keeps each lookup a lookup, whatever the planner believes of the table's size. What is found carries what it is
-# compared with: joining it to the probes again would cost their square.
+# compared with: joining it to the probes again would cost their square. Times are compared together with the part, as only that
+# part's own index can: else a planner without statistics, as in the first minutes of a table, takes any index that knows times.
 _FIND = """
     WITH probe AS MATERIALIZED (
         SELECT p.report_id, p.tenant_id, p.phash, decode(p.sha256, 'hex') AS sha256, p.band0, p.band1, p.band2, p.band3, p.since,
