@@ -93,6 +93,11 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_BAD_SIGNATURE": ErrorSpec(401, "The webhook signature does not match."),
     # the machine
     "SDCRS_BUSY": ErrorSpec(503, "The service is busy. Try again in {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),
+    "SDCRS_TRIAL_TOO_SLOW": ErrorSpec(
+        503,
+        "The draft is kept but could not be tried in {seconds} seconds. Let the rule look at a shorter time or a smaller circle.",
+        ("seconds",),
+    ),
     "SDCRS_PHOTO_NOT_EXAMINED": ErrorSpec(
         503, "{fileName} could not be examined: {detail}. Send it again; if that does not help, take a new one.", ("fileName", "detail")
     ),

@@ -91,10 +91,11 @@ def _keep(ctx: PageContext, state_id: str, content: Mapping[str, Any], reason: s
             ctx.now,
             draft.version if draft else None,
         )
-        if kept.trial is None:
-            kept = try_draft(conn, md, ctx.caller, kept.id, kept.version, ctx.now)
     show("draft", str(kept.id))
     forget_tokens()
+    if kept.trial is None:  # apart, so that a draft that takes too long to try is kept
+        with ctx.begin() as conn, ctx.runtime.database.worker() as past:
+            kept = try_draft(conn, past, md, ctx.caller, kept.id, kept.version, ctx.now)
     return words.trial(kept.trial or {})
 
 

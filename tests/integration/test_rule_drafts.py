@@ -66,8 +66,8 @@ def save(rt: Runtime, caller: Caller, new: Mapping[str, Any], draft: Draft | Non
 
 
 def tried(rt: Runtime, caller: Caller, draft: Draft) -> Draft:
-    with rt.database.begin(caller.scope) as conn:
-        return try_draft(conn, rt.masterdata.current(), caller, draft.id, draft.version, rt.clock.now())
+    with rt.database.begin(caller.scope) as conn, rt.database.worker() as past:
+        return try_draft(conn, past, rt.masterdata.current(), caller, draft.id, draft.version, rt.clock.now())
 
 
 def submit(rt: Runtime, caller: Caller, draft: Draft) -> Draft:

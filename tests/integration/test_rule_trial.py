@@ -1,5 +1,6 @@
 """A rule that is tried on the past says what a fresh evaluation of the same reports would say."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -7,8 +8,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
+from pipeline.errors import AppError
 from pipeline.fraud.case import NO_ADDRESS, History
 from pipeline.fraud.editing.checking import RULES, active_rules, check_rule
 from pipeline.fraud.editing.vocabulary import ADDITIONAL
@@ -52,7 +54,7 @@ def reports(rt: Runtime, who: factories.People, clock: Any) -> list[UUID]:
 
 def judged(rt: Runtime, content: dict[str, Any], present: dict[str, Any] | None = None) -> Trial:
     md = rt.masterdata.current()
-    with rt.database.begin(md.descendants(STATE)) as conn:
+    with rt.database.worker() as conn:
         old = None if present is None else check_rule(md, STATE, present)
         return dry_run(conn, md, STATE, check_rule(md, STATE, content), old, rt.clock.now())
 
@@ -220,3 +222,47 @@ def test_the_names_of_additional_data_are_those_that_reports_have(rt, reports):
         (report,) = load(conn, reports[:1])
         stored = conn.execute(trial._STORED, {"ids": reports[:1]}).one()
     assert set(ADDITIONAL) == set(document(report, History(), trial._read(stored).checks)["additionalData"])
+
+
+# a person waits for it
+
+
+def slow(words: str) -> TextClause:
+    """The look at stored evaluations, three seconds longer for batches of which the words are true."""
+    where = f"WHERE e.report_id = ANY (CAST(:ids AS uuid[])) AND CASE WHEN {words} THEN pg_sleep(3)::text = '' ELSE true END"
+    return text(str(trial._STORED).replace("WHERE e.report_id = ANY (CAST(:ids AS uuid[]))", where))
+
+
+def test_when_its_time_is_over_it_answers_with_the_newest_and_says_so(rt, reports, monkeypatch):
+    monkeypatch.setattr(trial, "ENOUGH_S", 0.0)
+    monkeypatch.setattr(trial, "FIRST", 2)
+    result = judged(rt, changed(rt, "SDCRS-012", threshold=1))
+    assert (result.reports, result.newest_only) == (2, True)
+
+
+def test_batches_grow_while_they_are_quick_and_none_is_left_out(rt, reports, monkeypatch):
+    monkeypatch.setattr(trial, "FIRST", 1)
+    result = judged(rt, changed(rt, "SDCRS-012", threshold=1))
+    assert (result.reports, result.newest_only) == (len(reports), False)
+
+
+def test_a_statement_that_takes_too_long_is_cut_off_and_what_was_seen_before_counts(rt, reports, monkeypatch):
+    monkeypatch.setattr(trial, "ENOUGH_S", 0.5)
+    monkeypatch.setattr(trial, "GRACE_S", 0.1)
+    monkeypatch.setattr(trial, "FIRST", 2)
+    monkeypatch.setattr(trial, "_STORED", slow("cardinality(CAST(:ids AS uuid[])) > 2"))
+    md = rt.masterdata.current()
+    begun = time.monotonic()
+    with rt.database.worker() as conn:
+        result = dry_run(conn, md, STATE, check_rule(md, STATE, changed(rt, "SDCRS-012", threshold=1)), None, rt.clock.now())
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1  # the transaction still stands
+    assert (result.reports, result.newest_only) == (2, True)
+    assert time.monotonic() - begun < 2
+
+
+def test_a_rule_of_which_not_even_the_newest_can_be_judged_in_time_is_told_by_its_code(rt, reports, monkeypatch):
+    monkeypatch.setattr(trial, "ENOUGH_S", 0.1)
+    monkeypatch.setattr(trial, "GRACE_S", 0.1)
+    monkeypatch.setattr(trial, "_STORED", slow("true"))
+    with pytest.raises(AppError, match="SDCRS_TRIAL_TOO_SLOW"):
+        judged(rt, changed(rt, "SDCRS-012", threshold=1))
