@@ -11,8 +11,8 @@ from dashboard import formats
 from dashboard.console import PageContext
 from dashboard.widgets import evidence as photos
 from dashboard.widgets.case import Case
-from pipeline.validation.clusters import NEAR_HOURS, NEAR_M
 from pipeline.validation.duplicates import MAX_DISTANCE, Probe, find_duplicates
+from pipeline.validation.pairs import NEAR_HOURS, NEAR_M
 
 ALIKE_FROM = 0.75  # below, two photos share no more than chance gives
 SHOWN = 8  # the likest; more cannot be compared by eye

@@ -1,60 +1,69 @@
 """Stored reports by the million, made set-wise by SQL: teachers at their schools, photos with hashes of their own, a phone each.
 
-What validation reads of a report is as intake would have stored it; nothing else is. A small share is spoilt, each kind in its
-own way, so that every check and most rules have something to find.
+They come from all cities of one state, in school hours, Monday to Friday. What validation reads of a report is as intake would
+have stored it; nothing else is. A small share is spoilt, each kind in its own way, so that every check and most rules have
+something to find.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from itertools import islice
 from random import Random
 
 import shapely
 from psycopg import Connection
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from pipeline.bench.past import columns_of
-from pipeline.bench.people import TENANT
+from pipeline.clock import local_day
 from pipeline.masterdata.master import MasterData
 
 PER_TEACHER = 5  # reports a year; the programme's 400,000 teachers send about so many
-STATE = "dj"
-SCHOOLS = 10_000
+STATE = "ncr"
+SCHOOLS = 10_000  # in all its cities, as many to a square kilometre in each
 AROUND = 0.004  # degrees, about 450 m: how far from the school most dogs are met
-YEAR = timedelta(days=365)
+WEEKS = 52
+WORKDAYS = 5 * WEEKS
 FIRST_SERIAL = 20_000_000  # numbers that no real report of this database reaches
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who reports, and when: report number n came `n * step` after the begin of the year."""
+    """Who reports, and when: report number n came on working day `n * per_report` after the first Monday."""
 
+    state_id: str
     teachers: int
-    begins: datetime
-    step: timedelta
+    monday: datetime  # its midnight
+    per_report: float  # working days; their fraction is how much of the school's day was over
 
 
 _TEACHERS = """
     INSERT INTO access.account (id, tenant_id, state_id, username, roles, school_code, school_name, demo, lifetime_reports, created_at)
-    SELECT md5('bench teacher ' || n)::uuid, %(tenant)s, %(state)s, 'BT' || lpad(n::text, 7, '0'), ARRAY['TEACHER'], 'BENCH01',
+    SELECT md5('bench teacher ' || t)::uuid, s.tenant_id, %(state)s, 'BT' || lpad(t::text, 7, '0'), ARRAY['TEACHER'], 'BENCH01',
            'Bench School', true, 0, %(at)s
-    FROM generate_series(0, %(teachers)s - 1) n
+    FROM generate_series(0, %(teachers)s - 1) t JOIN pg_temp.school s ON s.n = t %% %(schools)s
 """
 # One row a report: `k` says what is wrong with it, of a thousand; the history has nothing wrong
 _FRESH = """
     CREATE TEMP TABLE made ON COMMIT DROP AS
     WITH drawn AS (
         SELECT n, (hashint8(n) & 2147483647) %% %(teachers)s AS teacher, (hashint8(n + 1) & 2147483647) %% 1000 AS k,
-               %(begins)s::timestamptz + n * %(step)s::interval AS at,
+               floor(n * %(per_report)s)::int AS day, n * %(per_report)s - floor(n * %(per_report)s) AS over,
                ((hashint8(n + 2) & 65535) / 65535.0 - 0.5) AS dy, ((hashint8(n + 3) & 65535) / 65535.0 - 0.5) AS dx
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
     ), placed AS (
-        SELECT d.n, d.at, CASE WHEN %(fresh)s THEN d.k ELSE 999 END AS k, d.teacher, md5('bench teacher ' || d.teacher)::uuid AS reporter,
-               s.y + d.dy * %(around)s AS latitude, s.x + d.dx * %(around)s AS longitude,
+        SELECT d.n, CASE WHEN %(fresh)s THEN d.k ELSE 999 END AS k, d.teacher,
+               %(monday)s::timestamptz + make_interval(days => d.day / 5 * 7 + d.day %% 5)
+                   + CASE WHEN %(fresh)s AND d.k BETWEEN 130 AND 139 THEN interval '22 hours'
+                          ELSE interval '7 hours 15 minutes' + d.over * interval '10 hours 30 minutes' END AS at,
+               md5('bench teacher ' || d.teacher)::uuid AS reporter,
+               s.tenant_id, s.y + d.dy * %(around)s AS latitude, s.x + d.dx * %(around)s AS longitude,
                'phone-' || CASE WHEN %(fresh)s AND d.k BETWEEN 100 AND 119 THEN d.teacher / 2 ELSE d.teacher END AS device
         FROM drawn d JOIN pg_temp.school s ON s.n = d.teacher %% %(schools)s
     )
-    SELECT n, at, k, reporter, device,
-           CASE WHEN k BETWEEN 0 AND 9 THEN 11.85 ELSE latitude END AS latitude,
+    SELECT n, tenant_id, at, k, reporter, device, CASE WHEN k BETWEEN 0 AND 9 THEN 11.85 ELSE latitude END AS latitude,
            CASE WHEN k BETWEEN 0 AND 9 THEN 43.5 ELSE longitude END AS longitude,
            latitude + CASE WHEN k BETWEEN 10 AND 39 THEN 0.01 ELSE 0.0002 END AS exif_latitude, longitude AS exif_longitude,
            at - CASE WHEN k BETWEEN 40 AND 49 THEN interval '80 hours' ELSE interval '2 minutes' END AS taken_at,
@@ -69,10 +78,10 @@ _REPORTS = """
     INSERT INTO sdcrs.report (id, tenant_id, state_id, report_number, tracking_id, tracking_token, service_type, description, status,
         reporter_id, latitude, longitude, address, locality_code, ward_code, district_code, gps_latitude, gps_longitude, gps_accuracy_m,
         device_id, dog_count, is_aggressive, state_entered_at, sla_due_at, created_at, modified_at, modified_by, workflow_version)
-    SELECT id, %(tenant)s, %(state)s, 'DR-DJ-' || to_char(at, 'YYYY') || '-' || (%(serial)s + n), lpad(upper(to_hex(n)), 8, '0'),
+    SELECT id, tenant_id, %(state)s, 'DR-BENCH-' || to_char(at, 'YYYY') || '-' || (%(serial)s + n), lpad(upper(to_hex(n)), 8, '0'),
         md5('token' || n), 'StrayDogAggressive', 'A pack of dogs by the school gate since the morning',
         CASE WHEN %(fresh)s THEN 'PENDING_VALIDATION' ELSE 'PENDING_VERIFICATION' END, reporter, latitude, longitude,
-        'Near the school gate', 'DJC001', 'W005', 'DJ01', exif_latitude + CASE WHEN k BETWEEN 10 AND 39 THEN -0.01 ELSE 0.0001 END,
+        'Near the school gate', 'BENCH', 'BENCH', 'BENCH', exif_latitude + CASE WHEN k BETWEEN 10 AND 39 THEN -0.01 ELSE 0.0001 END,
         exif_longitude, 8.5, device, CASE WHEN k BETWEEN 120 AND 129 THEN 15 ELSE 2 END, true, at, at + interval '72 hours', at, at,
         reporter, 1
     FROM pg_temp.made
@@ -97,12 +106,12 @@ def _own(kind: str, sha256: str, bits: str) -> dict[str, dict[str, str]]:
         "exif_present": "m.exif_present",
     }
     file = {
-        "id": _photo_id(kind), "tenant_id": "%(tenant)s", "owner_id": "m.reporter", "module": "'SDCRS'", "file_name": f"'{kind}.jpg'",
+        "id": _photo_id(kind), "tenant_id": "m.tenant_id", "owner_id": "m.reporter", "module": "'SDCRS'", "file_name": f"'{kind}.jpg'",
         "content_type": "'image/jpeg'", "size_bytes": "1800000", "width_px": "4000", "height_px": "3000", "sha256": sha256,
         "phash": f"{bits}::bigint", **place, "uploaded_at": "m.at", "blur_score": "0.7", "exposure_score": "0.8", "brightness": "0.5",
     }  # fmt: skip
     evidence = {
-        "id": f"md5('evidence {kind}' || m.n)::uuid", "tenant_id": "%(tenant)s", "report_id": "m.id",
+        "id": f"md5('evidence {kind}' || m.n)::uuid", "tenant_id": "m.tenant_id", "report_id": "m.id",
         "evidence_type": "'DOG_PHOTO'" if kind == "dog" else "'REPORTER_SELFIE'", "file_id": _photo_id(kind), "file_name": f"'{kind}.jpg'",
         "mime_type": "'image/jpeg'", "file_size": "1800000", "sha256": sha256, "phash": f"{bits}::bigint",
         **{f"band{i}": f"substring({bits} FROM {16 * i + 1} FOR 16)::int" for i in range(4)},
@@ -112,35 +121,48 @@ def _own(kind: str, sha256: str, bits: str) -> dict[str, dict[str, str]]:
     return {"sdcrs.file": file, "sdcrs.evidence": evidence}
 
 
-def make_crowd(conn: Connection, md: MasterData, now: datetime, reports: int) -> Crowd:
-    """Teachers, and the schools inside the tenant that they belong to; their `reports` are spread evenly over the last year."""
-    area = next(
-        shape(feature["geometry"]) for feature in md.boundary_geojson(TENANT)["features"] if feature["properties"]["kind"] == "tenant"
-    ).buffer(-2 * AROUND)
-    shapely.prepare(area)
-    random, (west, south, east, north) = Random(1), area.bounds
-    schools: list[tuple[int, float, float]] = []
-    while len(schools) < SCHOOLS:
-        x, y = random.uniform(west, east), random.uniform(south, north)
-        if shapely.contains_xy(area, x, y):
-            schools.append((len(schools), y, x))
-    conn.execute("CREATE TEMP TABLE school (n int PRIMARY KEY, y float8, x float8)")
+def make_crowd(conn: Connection, md: MasterData, now: datetime, reports: int, state_id: str = STATE) -> Crowd:
+    """Teachers, and the schools inside the state's cities that they belong to; their `reports` are spread evenly over 52 weeks."""
+    zone = md.tenant(state_id).timezone
+    today = local_day(now, zone)
+    monday = datetime.combine(today - timedelta(days=today.weekday(), weeks=WEEKS), time(), zone)
+    conn.execute("CREATE TEMP TABLE school (n int PRIMARY KEY, tenant_id text, y float8, x float8)")
     with conn.cursor() as cursor, cursor.copy("COPY pg_temp.school FROM STDIN") as copy:
-        for school in schools:
-            copy.write_row(school)
+        for number, school in enumerate(islice(_schools(md, state_id), SCHOOLS)):
+            copy.write_row((number, *school))
     teachers = max(reports // PER_TEACHER, 100)
     conn.execute("ALTER TABLE access.account NO FORCE ROW LEVEL SECURITY")
-    conn.execute(_TEACHERS.encode(), {"tenant": TENANT, "state": STATE, "teachers": teachers, "at": now - 2 * YEAR})
+    conn.execute(_TEACHERS.encode(), {"state": state_id, "schools": SCHOOLS, "teachers": teachers, "at": monday})
     conn.execute("ALTER TABLE access.account FORCE ROW LEVEL SECURITY")
-    return Crowd(teachers, now - YEAR, YEAR / (reports + 1))
+    return Crowd(state_id, teachers, monday, WORKDAYS / (reports + 1))
+
+
+def _schools(md: MasterData, state_id: str) -> Iterator[tuple[str, float, float]]:
+    """Tenant, latitude and longitude of places all over the cities, without end; far enough inside for all that happens there."""
+    cities = {tenant_id: _area(md, tenant_id) for tenant_id in md.leaves(state_id)}
+    random, sizes = Random(1), [area.area for area in cities.values()]
+    while True:
+        (tenant_id,) = random.choices(list(cities), sizes)
+        west, south, east, north = cities[tenant_id].bounds
+        x, y = random.uniform(west, east), random.uniform(south, north)
+        while not shapely.contains_xy(cities[tenant_id], x, y):
+            x, y = random.uniform(west, east), random.uniform(south, north)
+        yield tenant_id, y, x
+
+
+def _area(md: MasterData, tenant_id: str) -> BaseGeometry:
+    border = next(entry for entry in md.boundary_geojson(tenant_id)["features"] if entry["properties"]["kind"] == "tenant")
+    area = shape(border["geometry"]).buffer(-2 * AROUND)
+    shapely.prepare(area)
+    return area
 
 
 def make_reports(conn: Connection, crowd: Crowd, first: int, count: int, *, fresh: bool) -> None:
     """Reports number `first` on: fresh ones wait for validation and some are spoilt, the others are the past."""
     params = {
-        "tenant": TENANT, "state": STATE, "serial": FIRST_SERIAL, "first": first, "last": first + count - 1, "fresh": fresh,
+        "state": crowd.state_id, "serial": FIRST_SERIAL, "first": first, "last": first + count - 1, "fresh": fresh,
         "teachers": crowd.teachers, "schools": SCHOOLS, "around": AROUND, "reach": max(count // 20, 1),
-        "step": crowd.step, "begins": crowd.begins,
+        "monday": crowd.monday, "per_report": crowd.per_report,
     }  # fmt: skip
     with conn.transaction():
         conn.execute(_FRESH.encode(), params)

@@ -21,7 +21,7 @@ from pipeline.database.engine import Command, at_once
 from pipeline.fraud.case import Before, History, Match, SameFile
 from pipeline.fraud.ruleset import Needs
 
-CELLS_PER_DEGREE = 500  # as the index report_by_cell has them
+CELLS_PER_DEGREE = 200  # as the index report_by_cell has them
 METRES_PER_DEGREE = 111_195  # of latitude, on the sphere that haversine_m measures
 MOST = 200  # reports of one cell or phone; rules flag from a handful on
 MATCHES = 20  # of one file: one is enough to fire, the others are there in case the first was rejected in this very batch
@@ -55,7 +55,7 @@ _NEARBY = text("""
         AS p (n, tenant_id, cell_y, cell_x, latitude, longitude, at, id)
     CROSS JOIN LATERAL (
         SELECT FROM sdcrs.report r
-        WHERE r.tenant_id = p.tenant_id AND floor(r.latitude * 500)::int = p.cell_y AND floor(r.longitude * 500)::int = p.cell_x
+        WHERE r.tenant_id = p.tenant_id AND floor(r.latitude * 200)::int = p.cell_y AND floor(r.longitude * 200)::int = p.cell_x
           AND r.created_at BETWEEN p.at - CAST(:span AS interval) AND p.at AND (r.created_at, r.id) < (p.at, p.id) AND r.id <> p.id
           AND :radius_m >= 2 * 6371008.8 * asin(least(1, sqrt(
                 power(sin(radians(r.latitude - p.latitude) / 2), 2)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import combinations
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,6 @@ from pipeline.filestore.upload import upload
 from pipeline.jobs.worker import run_until_idle
 from pipeline.masterdata.geo import haversine_m
 from pipeline.reports.pairs import not_a_duplicate
-from pipeline.validation.clusters import find_clusters
 from pipeline.validation.job import validate, validation_job
 from pipeline.validation.pairs import raise_pairs
 from tests import factories
@@ -126,13 +126,13 @@ def test_clusters_of_a_batch_are_those_that_comparing_everybody_with_everybody_f
         reports.append((sent(rt, teacher, place), teacher, place))
         clock.advance(timedelta(minutes=7))
     judge(rt)
-    with rt.database.worker() as conn:
-        found = find_clusters(conn, [report_id for report_id, _, _ in reports])
+    stored = {(row["earlier_id"], row["later_id"]): row for mine, _, _ in reports for row in pairs_of(rt, mine)}
     naive = {
-        mine: {other for other, sender, there in reports if sender is not teacher and haversine_m(*here, *there) < 500}
-        for mine, teacher, here in reports
+        (mine, other): haversine_m(*here, *there)
+        for (mine, teacher, here), (other, sender, there) in combinations(reports, 2)
+        if sender is not teacher and haversine_m(*here, *there) < 500
     }
-    assert {key: set(value) for key, value in found.items()} == {key: value for key, value in naive.items() if value}
+    assert {key: row["metres"] for key, row in stored.items()} == pytest.approx(naive, abs=0.01)
 
 
 # photos
@@ -170,8 +170,7 @@ def test_a_verifiers_word_on_a_cluster_is_kept_and_the_pair_never_raised_again(r
     (kept,) = pairs_of(rt, second)
     assert (kept["decision"], kept["decided_by"], kept["decided_at"]) == ("NOT_DUPLICATE", staff.verifier.account_id, clock.now())
     with rt.database.worker() as conn:
-        assert find_clusters(conn, [first, second]) == {}
-        raise_pairs(conn, [first, second], {}, clock.now())
+        assert raise_pairs(conn, [first, second], {}, clock.now()) == 0
         told = conn.execute(
             text("SELECT actor_id FROM audit.event WHERE action = 'NOT_A_DUPLICATE' AND subject_id = :id"), {"id": str(pair["id"])}
         )
