@@ -49,19 +49,22 @@ _TEACHERS = """
 _FRESH = """
     CREATE TEMP TABLE made ON COMMIT DROP AS
     WITH drawn AS (
-        SELECT n, (hashint8(n) & 2147483647) %% %(teachers)s AS teacher, (hashint8(n + 1) & 2147483647) %% 1000 AS k,
+        SELECT n, CASE WHEN %(fresh)s THEN (hashint8(n + 1) & 2147483647) %% 1000 ELSE 999 END AS k,
                floor(n * %(per_report)s)::int AS day, n * %(per_report)s - floor(n * %(per_report)s) AS over,
                ((hashint8(n + 2) & 65535) / 65535.0 - 0.5) AS dy, ((hashint8(n + 3) & 65535) / 65535.0 - 0.5) AS dx
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+    ), sent AS (  -- who repeats another's photo is a colleague of the same school
+        SELECT d.*, CASE WHEN d.k BETWEEN 80 AND 94 THEN ((hashint8(n - %(reach)s) & 2147483647) %% %(teachers)s + %(schools)s) %% %(teachers)s
+                         ELSE (hashint8(n) & 2147483647) %% %(teachers)s END AS teacher
+        FROM drawn d
     ), placed AS (
-        SELECT d.n, CASE WHEN %(fresh)s THEN d.k ELSE 999 END AS k, d.teacher,
+        SELECT d.n, d.k, d.teacher, s.tenant_id, s.y + d.dy * %(around)s AS latitude, s.x + d.dx * %(around)s AS longitude,
                %(monday)s::timestamptz + make_interval(days => d.day / 5 * 7 + d.day %% 5)
-                   + CASE WHEN %(fresh)s AND d.k BETWEEN 130 AND 139 THEN interval '22 hours'
+                   + CASE WHEN d.k BETWEEN 130 AND 139 THEN interval '22 hours'
                           ELSE interval '7 hours 15 minutes' + d.over * interval '10 hours 30 minutes' END AS at,
                md5('bench teacher ' || d.teacher)::uuid AS reporter,
-               s.tenant_id, s.y + d.dy * %(around)s AS latitude, s.x + d.dx * %(around)s AS longitude,
-               'phone-' || CASE WHEN %(fresh)s AND d.k BETWEEN 100 AND 119 THEN d.teacher / 2 ELSE d.teacher END AS device
-        FROM drawn d JOIN pg_temp.school s ON s.n = d.teacher %% %(schools)s
+               'phone-' || CASE WHEN d.k BETWEEN 100 AND 119 THEN d.teacher / 2 ELSE d.teacher END AS device
+        FROM sent d JOIN pg_temp.school s ON s.n = d.teacher %% %(schools)s
     )
     SELECT n, tenant_id, at, k, reporter, device, CASE WHEN k BETWEEN 0 AND 9 THEN 11.85 ELSE latitude END AS latitude,
            CASE WHEN k BETWEEN 0 AND 9 THEN 43.5 ELSE longitude END AS longitude,
