@@ -54,7 +54,7 @@ _FRESH = """
                ((hashint8(n + 2) & 65535) / 65535.0 - 0.5) AS dy, ((hashint8(n + 3) & 65535) / 65535.0 - 0.5) AS dx
         FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
     ), sent AS (  -- who repeats another's photo is a colleague of the same school
-        SELECT d.*, CASE WHEN d.k BETWEEN 80 AND 94 THEN ((hashint8(n - %(reach)s) & 2147483647) %% %(teachers)s + %(schools)s) %% %(teachers)s
+        SELECT d.*, CASE WHEN d.k BETWEEN 80 AND 94 THEN ((hashint8(n - %(reach)s) & 2147483647) + %(schools)s) %% %(teachers)s
                          ELSE (hashint8(n) & 2147483647) %% %(teachers)s END AS teacher
         FROM drawn d
     ), placed AS (
