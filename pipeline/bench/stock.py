@@ -11,8 +11,8 @@ from random import Random
 from uuid import UUID
 
 from pipeline.bench.people import PLACE, TENANT, Person, parts_of
+from pipeline.demo.darkroom import PhotoOrder
 from pipeline.demo.photos import PHONE, Kind
-from pipeline.demo.story import PhotoOrder
 from pipeline.demo.studio import open_studio
 from pipeline.filestore.upload import insert_files
 from pipeline.ids import uuid7

@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 from pipeline.access.caller import Caller
 from pipeline.demo.cast import VILLE, Crew
+from pipeline.demo.darkroom import PhotoOrder
 from pipeline.demo.names import CAPTURE_REMARKS, ESCALATE_COMMENT, REJECT_REMARKS, SEND_BACK_COMMENT, UNABLE_REMARKS, VERIFY_REMARKS
 from pipeline.demo.photos import PHONE, file_name
 from pipeline.demo.places import blurred, office_hours
 from pipeline.demo.showcase import Wanted
-from pipeline.demo.story import AUTO_REJECTED, PhotoOrder, Step, Story
+from pipeline.demo.story import AUTO_REJECTED, Step, Story
 from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
 

@@ -20,10 +20,11 @@ from pipeline.audit.log import record
 from pipeline.clock import SettableClock
 from pipeline.database.engine import Database
 from pipeline.demo.cast import Cast, cast
+from pipeline.demo.darkroom import PhotoOrder
 from pipeline.demo.payday import open_payday
 from pipeline.demo.script import Script
 from pipeline.demo.stage import Stage
-from pipeline.demo.story import PhotoOrder, Step, Story
+from pipeline.demo.story import Step, Story
 from pipeline.demo.studio import open_studio
 from pipeline.errors import AppError
 from pipeline.fraud.following import fraud_jobs

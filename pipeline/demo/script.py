@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 from pipeline.clock import local_day
 from pipeline.demo.cast import FAILING_VPAS, VILLE, Cast, Crew, Teacher
 from pipeline.demo.course import Course
+from pipeline.demo.darkroom import PhotoOrder
 from pipeline.demo.names import DESCRIPTIONS, LANDMARKS
 from pipeline.demo.photos import file_name
 from pipeline.demo.places import Ground, Rush, Spot, blurred, moved
 from pipeline.demo.showcase import Wanted, wanted
-from pipeline.demo.story import AUTO_REJECTED, FATES, Fate, PhotoOrder, Story
+from pipeline.demo.story import AUTO_REJECTED, FATES, Fate, Story
 from pipeline.ids import uuid7
 from pipeline.masterdata.master import MasterData
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pipeline.access.caller import Caller
 from pipeline.demo.cast import Teacher
-from pipeline.demo.photos import Camera, Kind
+from pipeline.demo.darkroom import PhotoOrder
 from pipeline.demo.places import Spot
 
 Fate = Literal[
@@ -26,26 +26,6 @@ FATES: dict[Fate, float] = {  # of a hundred reports; refusals as a programme se
     "rejected": 11.0, "reported_twice": 7.0,
     "no_exif": 3.0, "escalated": 2.0, "sent_back": 1.5, "not_found": 30.5, "good": 38.0,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PhotoOrder:
-    """A photo to be drawn and stored under an id that is known before."""
-
-    file_id: UUID
-    owner_id: UUID
-    tenant_id: str
-    sent_by: str | None  # None: the teacher's app
-    uploaded_at: datetime
-    name: str
-    seed: int
-    kind: Kind
-    latitude: float
-    longitude: float
-    taken_at: datetime  # in the tenant's zone
-    camera: Camera | None
-    again: int = 0
-    who: int | None = None
 
 
 @dataclass(frozen=True)

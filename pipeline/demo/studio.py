@@ -2,27 +2,19 @@
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from uuid import UUID
 
-from pipeline.demo.photos import photo
-from pipeline.demo.story import PhotoOrder
-from pipeline.filestore.measure import Measured, measure
-from pipeline.filestore.store import FileStore
+from pipeline.demo.darkroom import PhotoOrder, begin, shoot
+from pipeline.filestore.measure import Measured
 from pipeline.filestore.upload import StoredFile
 from pipeline.runtime import Runtime
-from pipeline.settings import Settings
-from pipeline.vault.keys import Keyring
 
 BATCH = 40  # photos a task: a tenth of a second of drawing
 AHEAD = 60  # tasks waiting or done beyond the one wanted next: keeps the pool busy while rows are written
-
-_store: list[FileStore] = []  # one per process of the pool
 
 
 class Studio:
@@ -53,7 +45,7 @@ class Studio:
 
     def _fill(self) -> None:
         while len(self._under_way) < AHEAD and (batch := next(self._batches, None)):
-            self._under_way.append(self._pool.submit(_shoot, batch))
+            self._under_way.append(self._pool.submit(shoot, batch))
 
 
 @contextmanager
@@ -63,36 +55,10 @@ def open_studio(rt: Runtime, orders: Sequence[PhotoOrder]) -> Iterator[Studio]:
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),  # forking a process with threads and connections may hang it
-        initializer=_begin,
+        initializer=begin,
         initargs=(rt.settings, rt.keyring),
     )
     try:
         yield Studio(pool, orders)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin(settings: Settings, keyring: Keyring) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends us
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _store.append(FileStore(settings, keyring))
-
-
-def _end_with(parent: "multiprocessing.process.BaseProcess") -> None:
-    """However the main process dies, nobody stays behind."""
-    parent.join()
-    os._exit(1)
-
-
-def _shoot(orders: Sequence[PhotoOrder]) -> list[tuple[PhotoOrder, Measured]]:
-    done = []
-    for order in orders:
-        data = photo(
-            order.seed, order.kind, order.latitude, order.longitude, order.taken_at, camera=order.camera, again=order.again, who=order.who
-        )
-        measured = measure(data, order.name)
-        _store[0].put(order.file_id, data, durable=False)
-        done.append((order, measured))
-    return done
