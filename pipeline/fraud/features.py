@@ -19,6 +19,7 @@ from pipeline.clock import local_day, local_month
 from pipeline.database.arrays import array, moments, texts
 from pipeline.database.engine import Command, at_once
 from pipeline.fraud.case import Before, History, Match, SameFile
+from pipeline.fraud.cleared import leave_out_cleared
 from pipeline.fraud.ruleset import Needs
 
 CELLS_PER_DEGREE = 200  # as the index report_by_cell has them
@@ -73,14 +74,23 @@ _SAME_FILE = """
         FROM sdcrs.evidence e JOIN sdcrs.report r ON r.id = e.report_id
         WHERE e.tenant_id = p.tenant_id AND e.evidence_type = '{kind}' AND e.sha256 = decode(p.hash, 'hex') AND r.id <> p.id
           AND r.created_at >= p.at - CAST(:span AS interval) AND (r.created_at, r.id) < (p.at, p.id) AND r.status <> 'AUTO_REJECTED'
-          AND {whose}
+          AND {whose} AND {open}
         ORDER BY r.created_at, r.id LIMIT :limit
     ) m
     ORDER BY p.n, m.created_at, m.id
 """
 KINDS = {"DOG_PHOTO": "DOG_PHOTO", "SELFIE": "REPORTER_SELFIE"}  # as rules name a purpose, and as evidence has it
+# Nobody said that these two are no duplicates: that is said of dogs, and a selfie sent twice stays one
+_UNDECIDED = """NOT EXISTS (SELECT FROM fraud.pair d WHERE d.decision = 'NOT_DUPLICATE'
+              AND d.later_id = greatest(p.id, r.id) AND d.earlier_id = least(p.id, r.id) OFFSET 0)"""
 _SAME_FILES: dict[SameFile, TextClause] = {
-    SameFile(purpose, own): text(_SAME_FILE.format(kind=kind, whose="r.reporter_id = p.reporter_id" if own else "true"))
+    SameFile(purpose, own): text(
+        _SAME_FILE.format(
+            kind=kind,
+            whose="r.reporter_id = p.reporter_id" if own else "true",
+            open=_UNDECIDED if purpose == "DOG_PHOTO" else "true",
+        )
+    )
     for purpose, kind in KINDS.items()
     for own in (False, True)
 }
@@ -112,6 +122,7 @@ def gather(conn: Connection, needs: Needs, subjects: Sequence[Subject]) -> list[
     answers = at_once(conn, *(said for said, _ in asked)) if asked else []
     for (_, take), rows in zip(asked, answers, strict=True):
         take(rows, histories)
+    leave_out_cleared(conn, [(one.report_id, history) for one, history in zip(subjects, histories, strict=True)])
     return histories
 
 

@@ -191,6 +191,52 @@ def test_an_admins_reopening_is_remembered_and_the_checks_do_not_raise_the_pair_
     assert factories.status_of(rt, first) == "PENDING_VERIFICATION"
 
 
+def judged_again(rt, report_id):
+    """The report's judgement, as if it were judged once more."""
+    with rt.database.worker() as conn:
+        conn.execute(text("UPDATE sdcrs.report SET status = 'PENDING_VALIDATION' WHERE id = :id"), {"id": report_id})
+        (judged,) = validate(conn, rt.masterdata.current(), [report_id], rt.clock.now())
+    return judged
+
+
+def crowd_of(judged):
+    """How many reports the rule over 50 m and 24 h counted, and whether it fired."""
+    outcome = next(one for one in judged.outcomes if one.rule.id == "SDCRS-004")
+    return judged.history.nearby[50, 24], outcome.state
+
+
+def test_a_neighbour_that_a_person_told_to_be_another_dog_is_counted_no_more_beside_this_report(rt, clock, staff, two):
+    four = [*two, *(factories.account(rt, f"T{uuid4().hex[:6]}", "TEACHER") for _ in range(2))]
+    reports = []
+    for teacher in four:
+        reports.append(sent(rt, teacher))
+        clock.advance(timedelta(minutes=7))
+    judge(rt)
+    assert crowd_of(judged_again(rt, reports[3])) == (4, "FIRED")
+    seen = []
+    for earlier in reports[:3]:
+        (pair,) = [row for row in pairs_of(rt, reports[3]) if row["earlier_id"] == earlier]
+        with rt.database.begin(staff.verifier.scope) as conn:
+            not_a_duplicate(conn, staff.verifier, pair["id"], clock.now())
+        seen.append(crowd_of(judged_again(rt, reports[3])))
+    assert seen == [(3, "FIRED"), (2, "CLEAR"), (1, "CLEAR")]
+    fifth = sent(rt, two[0])
+    assert crowd_of(judged_again(rt, fifth)) == (5, "FIRED")  # of a new report nobody said anything
+
+
+def test_the_same_file_again_is_no_match_for_the_rules_once_an_admin_reopened(rt, clock, staff, two):
+    seed = uuid4().int % 10**9
+    sent(rt, two[0], files=same_picture(rt, two[0], seed))
+    second = sent(rt, two[1], files=same_picture(rt, two[1], seed))
+    judge(rt)
+    (pair,) = pairs_of(rt, second)
+    assert (pair["kind"], factories.status_of(rt, second)) == ("PHOTO_EXACT", "AUTO_REJECTED")
+    assert factories.do(rt, staff.admin, second, "REOPEN", comment="One photo of two dogs").ok
+    judged = judged_again(rt, second)
+    assert judged.failed is None
+    assert {one.rule.id for one in judged.outcomes if one.state == "FIRED"} & {"STD-005", "STD-006", "SDCRS-008", "SDCRS-009"} == set()
+
+
 def test_reopening_a_report_that_was_rejected_for_another_reason_says_nothing_of_its_photos(rt, clock, staff, two):
     files = same_picture(rt, two[0], seed := uuid4().int % 10**9)
     sent(rt, two[0], files=files)

@@ -6,7 +6,7 @@ from pipeline.masterdata.fraud_models import GeoCluster
 
 
 def evaluate(condition: GeoCluster, case: Case) -> Verdict:
-    """Many reports of one place, whoever sent them and whatever became of them."""
+    """Many reports of one place, whoever sent them and whatever became of them, but for those that a person told to be other dogs."""
     count = case.history.nearby[condition.radius_meters, condition.window_hours]
     if count < condition.min_count and not case.explain:
         return CLEAR
