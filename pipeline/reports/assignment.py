@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from pipeline.access.caller import Caller
+from pipeline.database.engine import dicts
 from pipeline.errors import AppError
 from pipeline.masterdata.master import MasterData
 from pipeline.reports.update import Update
@@ -92,7 +93,7 @@ def _assigned(officer_id: UUID | None, caller: Caller | None, now: datetime | No
 
 
 def _officer(conn: Connection, update: Update, officer_id: UUID) -> UUID:
-    found = conn.execute(_OFFICER, {"report_id": update.report_id, "officer_id": officer_id}).scalar_one_or_none()
-    if found is None:
+    found = dicts(conn, _OFFICER, {"report_id": update.report_id, "officer_id": officer_id}, 1)
+    if not found:
         raise AppError("SDCRS_UNKNOWN_OFFICER", officer=str(officer_id))
-    return UUID(str(found))
+    return UUID(str(found[0]["id"]))

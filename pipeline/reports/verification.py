@@ -1,17 +1,15 @@
 """What verifiers, teachers and admins record before a report is on its way to the field."""
 
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from pipeline.access.caller import Caller
 from pipeline.errors import AppError
 from pipeline.masterdata.master import MasterData
-from pipeline.reports.update import Update
+from pipeline.reports.update import Update, tenant_of
 from pipeline.reports.workflow import Item
 
-_TENANT = text("SELECT tenant_id FROM sdcrs.report WHERE id = :id")
 _BY_NUMBER = text("SELECT id FROM sdcrs.report WHERE report_number = :report_number AND tenant_id = :tenant_id")
 
 
@@ -27,13 +25,13 @@ def verify(conn: Connection, md: MasterData, caller: Caller, update: Update, now
 
 def reject(conn: Connection, md: MasterData, caller: Caller, update: Update, now: datetime) -> Item:
     """Refused with a reason that verifiers may give; no payout."""
-    reason = md.rejection_reason(_tenant(conn, update.report_id), update.need("rejection_reason"), "REJECT").code
+    reason = md.rejection_reason(tenant_of(conn, update.report_id), update.need("rejection_reason"), "REJECT").code
     return Item(update.report_id, _rejection(update, reason, caller, now), comment=update.comment, version=update.version)
 
 
 def mark_duplicate(conn: Connection, md: MasterData, caller: Caller, update: Update, now: datetime) -> Item:
     """The same dog was reported before, in the report that is named; no payout."""
-    tenant_id = _tenant(conn, update.report_id)
+    tenant_id = tenant_of(conn, update.report_id)
     number = update.need("duplicate_of")
     original = conn.execute(_BY_NUMBER, {"report_number": number, "tenant_id": tenant_id}).scalar_one_or_none()
     if original is None or original == update.report_id:
@@ -69,10 +67,3 @@ def _rejection(update: Update, reason: str, caller: Caller, now: datetime) -> di
         "rejection_remarks": update.fields.get("rejection_remarks"),
         "payout_eligible": False,
     }
-
-
-def _tenant(conn: Connection, report_id: UUID) -> str:
-    row = conn.execute(_TENANT, {"id": report_id}).one_or_none()
-    if row is None:
-        raise AppError("SDCRS_NOT_FOUND", kind="Report", id=str(report_id))
-    return str(row.tenant_id)

@@ -4,18 +4,15 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from pipeline.access.caller import Caller
 from pipeline.errors import AppError
 from pipeline.masterdata.master import MasterData
 from pipeline.reports.evidence import INSERT, EvidenceClaim, evidence_row, load_files
-from pipeline.reports.update import Update
+from pipeline.reports.update import Update, tenant_of
 from pipeline.reports.workflow import Item, Outcome
-
-_TENANT = text("SELECT tenant_id FROM sdcrs.report WHERE id = :id")
 
 
 def start(conn: Connection, md: MasterData, caller: Caller, update: Update, now: datetime) -> Item:
@@ -48,7 +45,7 @@ def unable_to_locate(conn: Connection, md: MasterData, caller: Caller, update: U
     """No dog was found, for a reason that is named; the report ends without payout."""
     resolution = _resolution(conn, md, update, triggers_payout=False)
     reason = update.need("unable_reason")
-    known = list(md.unable_reasons(_tenant(conn, update.report_id)))
+    known = list(md.unable_reasons(tenant_of(conn, update.report_id)))
     if reason not in known:
         raise AppError("SDCRS_UNKNOWN_REASON", reason=reason, known=", ".join(known))
     facts = _completed(update, caller, now) | {"resolution_type": resolution, "unable_reason": reason, "payout_eligible": False}
@@ -89,17 +86,10 @@ def _completed(update: Update, caller: Caller, now: datetime) -> dict[str, Any]:
 
 
 def _resolution(conn: Connection, md: MasterData, update: Update, triggers_payout: bool) -> str:
-    types = md.resolution_types(_tenant(conn, update.report_id))
+    types = md.resolution_types(tenant_of(conn, update.report_id))
     known = [code for code, r in types.items() if r.triggers_payout is triggers_payout]
     default = "CAPTURED" if triggers_payout else "UNABLE_TO_LOCATE"
     wanted = str(update.fields.get("resolution_type") or default)
     if wanted not in known:
         raise AppError("SDCRS_UNKNOWN_REASON", reason=wanted, known=", ".join(known))
     return wanted
-
-
-def _tenant(conn: Connection, report_id: UUID) -> str:
-    tenant_id = conn.execute(_TENANT, {"id": report_id}).scalar_one_or_none()
-    if tenant_id is None:
-        raise AppError("SDCRS_NOT_FOUND", kind="Report", id=str(report_id))
-    return str(tenant_id)
