@@ -28,7 +28,7 @@ class InternalResultShape(RuleResultShape):
 
 
 class ExternalResultShape(RuleResultShape):
-    """A rule over what a validator outside said; SKIPPED while it has no address."""
+    """A rule over what a validator outside says. This call asks none, so it is SKIPPED, and `details.message` says why."""
 
     validator_id: str
     check_expression: str

@@ -1,6 +1,7 @@
 """A fraud evaluation that is asked for and answered at once: the same rules over what the request tells and what we know.
 
-Nothing is stored and no state changes. A report of ours under the request's reference is never counted beside it.
+Nothing is stored and no state changes. A report of ours under the request's reference is never counted beside it. No service outside is
+asked: one may take a minute, and the photos may not be ours. Rules over validators are skipped and say so.
 """
 
 import re
@@ -13,18 +14,20 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from pipeline.clock import epoch_ms
-from pipeline.fraud.case import METADATA, Case, History, Match, evidence
+from pipeline.fraud.case import METADATA, Answer, Case, History, Match, evidence
 from pipeline.fraud.evaluate import evaluate
 from pipeline.fraud.features import Subject, gather
 from pipeline.fraud.ruleset import DAILY, LIFETIME, MONTHLY, PAID, RuleSet, prepare
 from pipeline.fraud.scoring import FraudScore, RuleOutcome
 from pipeline.ids import uuid7
+from pipeline.masterdata.fraud_models import ExternalCondition
 from pipeline.masterdata.master import MasterData
 from pipeline.packets.contracts.common import as_uuid
 from pipeline.packets.contracts.fraud import Evaluation, FraudEvidence
 from pipeline.validation.duplicates import Probe, find_duplicates
 
 PURPOSES = {"REPORTER_SELFIE": "SELFIE"}  # the rules' name for it
+NOT_ASKED = Answer(None, "is not asked by this call, which answers at once; it is asked when a report is validated")
 _HASH = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
 _FILES = text("SELECT id, sha256, phash FROM sdcrs.file WHERE id = ANY (:ids) AND tenant_id = :tenant_id")
 _TIMES = text("SELECT id, created_at FROM sdcrs.report WHERE id = ANY (:ids)")
@@ -74,9 +77,16 @@ def evaluate_asked(conn: Connection, md: MasterData, sent: Evaluation, now: date
         km_outside=0.0 if found is None else found.km_outside,
         ward_code=None if found is None or found.ward is None else found.ward.code,
         now=now,
+        validators=_not_asked(rules),
     )
     outcomes, result = evaluate(rules, case)
     return Asked(outcomes, result)
+
+
+def _not_asked(rules: RuleSet) -> dict[str, Answer]:
+    """What every validator that a rule names says here."""
+    conditions = (ready.rule.condition for ready in rules.rules)
+    return {condition.validator_id: NOT_ASKED for condition in conditions if isinstance(condition, ExternalCondition)}
 
 
 def _purpose(photo: FraudEvidence) -> str:
