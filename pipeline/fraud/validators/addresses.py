@@ -14,10 +14,17 @@ Network = IPv4Network | IPv6Network
 
 # Whoever asks here gets the machine's own credentials: only a network of this single address opens the way
 METADATA = frozenset(
-    map(ip_address, ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"))
+    map(
+        ip_address,
+        (
+            *("169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200", "192.0.0.192"),
+            *("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"),
+        ),
+    )
 )
 _NAT64 = ip_network("64:ff9b::/96")
 _V4_COMPATIBLE = ip_network("::/96")
+_SITE_LOCAL = ip_network("fec0::/10")  # retired, and still routed inside some sites; Python calls it global
 
 
 class RefusedError(Exception):
@@ -50,9 +57,9 @@ def reachable(host: str, port: int, named: Sequence[Network], *, encrypted: bool
 
 def is_allowed(address: Address, named: Sequence[Network], *, encrypted: bool) -> bool:
     """Whether a call may go to the address itself and to the one that it may carry inside."""
-    if _is_named(address, named):
-        return True
     inner = _inside(address)
+    if inner not in METADATA and _is_named(address, named):
+        return True
     if inner is not None:
         return is_allowed(inner, named, encrypted=encrypted)
     return encrypted and _is_public(address)
@@ -64,7 +71,7 @@ def _is_named(address: Address, named: Sequence[Network]) -> bool:
 
 def _is_public(address: Address) -> bool:
     local = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
-    return address.is_global and not local and not address.is_reserved and address not in METADATA
+    return address.is_global and not local and not address.is_reserved and address not in METADATA and address not in _SITE_LOCAL
 
 
 def _inside(address: Address) -> IPv4Address | None:

@@ -4,7 +4,10 @@ No redirect is followed, no proxy of the environment is used, no compressed answ
 A connection is kept for the next call to the same host. One line is for one thread at a time.
 """
 
+import queue
+import re
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +17,14 @@ from typing import Any, Literal
 import httpcore
 import httpx
 
-from pipeline.fraud.validators.addresses import Network, RefusedError, reachable
+from pipeline.fraud.validators.addresses import Address, Network, RefusedError, reachable
 
 MAX_ANSWER_BYTES = 256 * 1024  # a hundred detections are 20 KB
 KEEP_S = 15.0  # a validator's own keep-alive is rarely shorter
 KEPT = 8  # connections of a line: a host each for the validators and where their tokens come from
 WRITE_BYTES = 16 * 1024  # between two looks at the time
 SENT_AS_IT_IS = (b"", b"identity")
+_RECEIVED = re.compile(r"""\b(?:bytearray\()?b["'].*""", re.DOTALL)  # how h11 quotes what it cannot read
 
 Why = Literal["REFUSED", "UNREACHABLE", "TLS", "TIMEOUT", "BROKEN", "TOO_LARGE", "ENCODED"]
 
@@ -53,7 +57,7 @@ class Line:
         )
 
     def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes, connect_s: float, read_s: float) -> Reply:
-        """Send and read it all. From first byte to last the call takes at most `connect_s + read_s`. Raises WireError."""
+        """Send and read it all. With the look-up of the name the call takes at most `connect_s + read_s`. Raises WireError."""
         self._backend.end = time.monotonic() + connect_s + read_s
         self._backend.encrypted = url.startswith("https:")
         timeouts = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
@@ -121,7 +125,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = reachable(host.strip("[]"), port, self._named, encrypted=self.encrypted)
+        addresses = self._reachable(host.strip("[]"), port, self.left(timeout))
         last: Exception = httpcore.ConnectError("no address")
         for number, address in enumerate(addresses):
             share = self.left(timeout) / (len(addresses) - number)
@@ -130,6 +134,26 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 last = error
         raise last
+
+    def _reachable(self, host: str, port: int, within_s: float) -> list[Address]:
+        """The checked addresses. The system's resolver knows no limit of ours, so it is waited for and, if need be, left behind."""
+        found: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
+        encrypted = self.encrypted
+
+        def look() -> None:
+            try:
+                found.put(reachable(host, port, self._named, encrypted=encrypted))
+            except Exception as error:  # noqa: BLE001 - handed to the thread that waits, whatever it is
+                found.put(error)
+
+        threading.Thread(target=look, name="resolver", daemon=True).start()
+        try:
+            told = found.get(timeout=within_s)
+        except queue.Empty:
+            raise httpcore.ConnectTimeout("its name was not looked up in time") from None
+        if isinstance(told, Exception):
+            raise told
+        return told
 
 
 class _Stream(httpcore.NetworkStream):
@@ -170,4 +194,5 @@ def _host(url: str) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    return str(error)[:200] or type(error).__name__
+    """What happened, for the log; without what was received, which may hold what we sent."""
+    return _RECEIVED.sub("...", str(error))[:200] or type(error).__name__

@@ -167,6 +167,40 @@ def test_a_name_is_looked_up_once_and_the_call_goes_where_that_answer_said(
     assert why(Line(HERE), f"http://ai.test:{service.port}/x") == "REFUSED"  # now it leads elsewhere
 
 
+def test_a_name_server_that_does_not_answer_holds_nobody_up(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: over.wait(5) and [])
+    try:
+        assert why(line, "http://ai.test:80/x") == "UNREACHABLE"
+    finally:
+        over.set()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"X-API-Key: secret-value {}\r\n\r\n",  # no status line
+        b"HTTP/1.1 200 OK\r\nX-Echo\x00: secret-value\r\n\r\n",  # a header that is none
+        b"HTTP/1.1 200 OK\r\nsecret-value\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret-value\r\n",
+    ],
+)
+def test_what_a_broken_answer_repeats_of_the_question_is_told_to_nobody(line: Line, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def echo() -> None:
+            conn, _ = server.accept()
+            with conn:
+                conn.recv(65536)
+                conn.sendall(answer)
+
+        threading.Thread(target=echo, daemon=True).start()
+        with pytest.raises(WireError) as caught:
+            post(line, f"http://127.0.0.1:{server.getsockname()[1]}/x")
+    assert caught.value.why == "BROKEN"
+    assert "secret" not in str(caught.value)
+
+
 # TLS
 
 

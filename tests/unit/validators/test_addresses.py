@@ -34,6 +34,7 @@ TABLE = [
     ("::1", False, False, False, False),
     ("::", False, False, False, False),
     ("fe80::1", False, False, False, False),
+    ("fec0::1", False, False, False, False),
     ("fc00::1", False, False, False, False),
     ("fd12::1", False, False, True, True),
     ("fd00:ec2::254", False, False, False, False),
@@ -62,6 +63,9 @@ def test_a_wide_network_does_not_open_the_way_to_a_machines_own_credentials():
     assert is_allowed(ip_address("10.0.0.1"), WIDE, encrypted=False)
     assert not is_allowed(ip_address("169.254.169.254"), WIDE, encrypted=True)
     assert is_allowed(ip_address("169.254.169.254"), networks(["169.254.169.254"]), encrypted=True)
+    for hidden in ("::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1", "169.254.170.23", "fd20:ce::254"):
+        assert not is_allowed(ip_address(hidden), WIDE, encrypted=True), hidden
+    assert is_allowed(ip_address("::ffff:169.254.169.254"), networks(["169.254.169.254"]), encrypted=True)
 
 
 def resolving(monkeypatch, *addresses):
