@@ -171,8 +171,8 @@ def _owner(house: House) -> Iterator[Connection]:
         conn.execute("SET synchronous_commit = off")
         conn.execute("SET maintenance_work_mem = '1GB'")
         conn.execute("SET max_parallel_workers_per_gather = 0")  # as the product's server has it
-        conn.execute("ALTER TABLE sdcrs.evidence NO FORCE ROW LEVEL SECURITY")
-        conn.execute("ALTER TABLE sdcrs.report NO FORCE ROW LEVEL SECURITY")
+        for table in ("access.account", "sdcrs.report", "sdcrs.evidence"):
+            conn.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY".encode())
         yield conn
 
 

@@ -189,6 +189,25 @@ def prepare_months(house: House, now: datetime) -> None:
 
 
 @contextmanager
+def opened(conn: Connection) -> Iterator[None]:
+    """The tables, and those that their keys refer to, read and written by their owner for the length of the block.
+
+    Forced policies show the owner nothing, which goes for the check of a new key too. Not undone on an error.
+    """
+    forced = conn.execute(
+        "SELECT t.oid::regclass::text FROM pg_catalog.pg_class t WHERE t.relforcerowsecurity AND (t.oid = ANY (%(own)s::regclass[])"
+        " OR EXISTS (SELECT FROM pg_catalog.pg_constraint c"
+        " WHERE c.contype = 'f' AND c.conparentid = 0 AND c.confrelid = t.oid AND c.conrelid = ANY (%(own)s::regclass[]))) ORDER BY 1",
+        {"own": list(TABLES)},
+    ).fetchall()
+    for (table,) in forced:
+        conn.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY".encode())
+    yield
+    for (table,) in forced:
+        conn.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY".encode())
+
+
+@contextmanager
 def bare(conn: Connection) -> Iterator[None]:
     """The tables without secondary indexes, foreign keys and row-level security for the length of the block.
 
@@ -211,26 +230,16 @@ def bare(conn: Connection) -> Iterator[None]:
             (list(TABLES),),
         )
     ]
-    # what the keys refer to stands open too: the check of a new key reads it as the owner, whom forced policies show nothing
-    referred = conn.execute(
-        "SELECT DISTINCT c.confrelid::regclass::text FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.confrelid"
-        " WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid = ANY (%s::regclass[]) AND t.relforcerowsecurity",
-        (list(TABLES),),
-    )
-    opened = sorted({*TABLES, *(str(table) for (table,) in referred)})
-    for name, _ in indexes:
-        conn.execute(f"DROP INDEX {name}".encode())
-    for table, name, _ in keys:
-        conn.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'.encode())
-    for table in opened:
-        conn.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY".encode())
-    yield
-    for _, definition in indexes:
-        conn.execute(definition.replace(" ON ONLY ", " ON ", 1).encode())  # for a partitioned table: on its partitions too
-    for table, name, definition in keys:
-        conn.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}'.encode())
-    for table in opened:
-        conn.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY".encode())
+    with opened(conn):
+        for name, _ in indexes:
+            conn.execute(f"DROP INDEX {name}".encode())
+        for table, name, _ in keys:
+            conn.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'.encode())
+        yield
+        for _, definition in indexes:
+            conn.execute(definition.replace(" ON ONLY ", " ON ", 1).encode())  # for a partitioned table: on its partitions too
+        for table, name, definition in keys:
+            conn.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}'.encode())
 
 
 def _name(table: str) -> sql.Composable:

@@ -134,7 +134,8 @@ def run(settings: Settings, folder: Path, plan: Plan, say: Say) -> Validated:
             crowd = _fill(conn, house, plan, say)
             together = judge_together(house, plan.reports, plan.workers, say)
             outcomes, fired = _outcomes(conn), _fired(conn)
-            make_reports(conn, crowd, plan.existing + plan.reports + 1, SINGLY, fresh=True)
+            with past.opened(conn):
+                make_reports(conn, crowd, plan.existing + plan.reports + 1, SINGLY, fresh=True)
             say(f"Judging {SINGLY} one by one")
             singly = judge_singly(house, SINGLY)
     return Validated(plan, together, singly, outcomes, fired)
