@@ -64,6 +64,7 @@ def test_an_officer_sets_out_captures_the_dog_and_finds_the_visit_among_the_ende
     page.get_by_role("button", name="End the visit: dog captured").click()
     expect(page.get_by_text("Take a photo of the captured dog")).to_be_visible()
     picture = photo(uuid4().int % 10**9, "dog", *NEARBY, house.rt.clock.now())
+    expect(page.locator("input[type=file]")).to_have_count(1)  # a page that is drawn anew shows it twice for a moment
     with page.expect_response(lambda answer: "upload_file" in answer.url and answer.request.method == "PUT"):  # its name shows before
         page.locator("input[type=file]").set_input_files({"name": "capture.jpg", "mimeType": "image/jpeg", "buffer": picture})
     expect(page.get_by_text("capture.jpg")).to_be_visible()

@@ -99,7 +99,8 @@ class World:
         return {"command": command, "port": port or None, "port_setting": f"{name.upper()}_PORT", **more}
 
     def start(self, table: dict[str, dict[str, object]], only: list[str] | None = None) -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, "DATA_DIR": os.path.relpath(self.data_dir), "EMBEDDED_FSYNC": "off", "DEMO_PASSWORD": "dogs"}
+        environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "DATABASE_OWNER_URL")}
+        environment |= {"DATA_DIR": os.path.relpath(self.data_dir), "EMBEDDED_FSYNC": "off", "DEMO_PASSWORD": "dogs"}
         command = [sys.executable, "-c", SUPERVISOR, json.dumps(table), json.dumps(only)]
         with self.output.open("ab") as output:
             process = subprocess.Popen(
