@@ -46,6 +46,9 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_FILE_TOO_LARGE": ErrorSpec(413, "The file is larger than {maxMegabytes} MB.", ("maxMegabytes",)),
     "SDCRS_FILE_FORMAT": ErrorSpec(415, "{fileName} is {format}; only JPEG and PNG are taken. {advice}", ("fileName", "format", "advice")),
     "SDCRS_FILE_NOT_AN_IMAGE": ErrorSpec(400, "{fileName} is not a JPEG or PNG photo that can be read: {detail}", ("fileName", "detail")),
+    "SDCRS_STATEMENT_UNREADABLE": ErrorSpec(
+        400, "{fileName}, line {line}, column {column}: {detail}.", ("fileName", "line", "column", "detail")
+    ),
     "SDCRS_UNKNOWN_REASON": ErrorSpec(
         400, "Reason {reason} does not exist or is not for this action. Use one of {known}.", ("reason", "known")
     ),

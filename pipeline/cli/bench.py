@@ -17,6 +17,7 @@ from pipeline.bench.figures import Result, as_data, as_text
 from pipeline.bench.house import Program
 from pipeline.bench.lifecycle import Plan, surroundings
 from pipeline.bench.lifecycle import run as run_lifecycle
+from pipeline.bench.reconcile import measure as measure_reconciliation
 from pipeline.bench.rules import measure as measure_rules
 from pipeline.bench.validate import Plan as ValidatePlan
 from pipeline.bench.validate import run as measure_validation
@@ -34,6 +35,7 @@ EXAMPLES = """examples:
   python -m pipeline bench validate --existing 50000 --reports 5000
   python -m pipeline bench duplicates                   photo search over 9,000,000 hashes, half an hour and 5 GB of disk
   python -m pipeline bench duplicates --quick           the same over 200,000
+  python -m pipeline bench reconcile                    1,000,000 payouts on three sides, two minutes, no database
 
 It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
 DATABASE_URL and DATABASE_OWNER_URL set its database is made on that server.
@@ -48,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="lifecycle",
-        choices=["lifecycle", "rules", "evidence", "validate", "duplicates"],
+        choices=["lifecycle", "rules", "evidence", "validate", "duplicates", "reconcile"],
         help="what to measure (lifecycle)",
     )
     parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
@@ -56,6 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reports", type=int, metavar="N", help="validate: reports to be judged (100000)")
     parser.add_argument("--workers", type=int, metavar="N", help="validate: worker processes (one a core)")
     parser.add_argument("--hashes", type=int, metavar="N", help="duplicates: photos in the window (9000000)")
+    parser.add_argument("--payouts", type=int, metavar="N", help="reconcile: payouts on each side (1000000)")
     parser.add_argument("--vectors", type=int, default=400_000, metavar="N", help="duplicates: how many of them for pgvector (400000)")
     parser.add_argument("--ours-only", action="store_true", help="duplicates: without the designs not chosen and pgvector")
     parser.add_argument("--quick", action="store_true", help="10,000 existing reports, 10 seconds")
@@ -72,6 +75,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return _validate(args, settings)
     if args.what == "duplicates":
         return _duplicates(args, settings)
+    if args.what == "reconcile":
+        return _reconcile(args)
     base = QUICK if args.quick else FULL
     seconds = args.seconds or base.seconds
     plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 2 * seconds, args.seed)
@@ -130,6 +135,13 @@ def _duplicates(args: argparse.Namespace, settings: Settings) -> int:
     found = measure_duplicates(settings, folder, hashes, args.seed, say, beside=not args.ours_only, vectors=args.vectors)
     print(json.dumps({"cores": os.cpu_count(), **found.as_data()}, indent=2) if args.json else "\n".join(found.as_text()))
     return 1 if found.missed else 0
+
+
+def _reconcile(args: argparse.Namespace) -> int:
+    payouts = args.payouts or (50_000 if args.quick else 1_000_000)
+    found = measure_reconciliation(payouts, args.seed, lambda line: print(line, file=sys.stderr, flush=True))
+    print(json.dumps({"cores": os.cpu_count(), **found.as_data()}, indent=2) if args.json else "\n".join(found.as_text()))
+    return 0 if found.right else 1
 
 
 def programs(settings: Settings) -> Mapping[str, Program]:

@@ -6,7 +6,7 @@ the queue's business, in Postgres. One client is for one thread.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -207,14 +207,16 @@ class Provider:
         read = [_read(item) for item in items] if isinstance(items, list) else [None]
         return [one for one in read if one is not None] if None not in read else Unknown("UNREADABLE_ANSWER")
 
-    def pages(self, since: datetime, until: datetime) -> Iterator[list[Paid] | Answer]:
-        """Every page of a window; ends after the last one or after an answer that is none."""
-        for page in range(PAGES_MAX):
-            listed = self.list_payouts(since=since, until=until, skip=page * PAGE)
-            yield listed
-            if not isinstance(listed, list) or len(listed) < PAGE:
-                return
-        yield Unknown("UNREADABLE_ANSWER")
+    def list_transactions(self, since: datetime, until: datetime, skip: int = 0) -> list[dict[str, Any]] | Answer:
+        """One page of the account statement, in no order that could be relied on."""
+        params = {"account_number": self.account_number, "count": PAGE, "skip": skip}
+        params |= {"from": int(since.timestamp()), "to": int(until.timestamp())}
+        answer = self._call("get", "/v1/transactions", params=params)
+        if not isinstance(answer, Accepted):
+            return answer
+        items = answer.entity.get("items")
+        readable = isinstance(items, list) and all(isinstance(item, dict) for item in items)
+        return items if isinstance(items, list) and readable else Unknown("UNREADABLE_ANSWER")
 
     def balance_paise(self) -> int | Answer:
         """What the payout account holds, as the provider last read it at the bank."""

@@ -1,7 +1,7 @@
-"""A reconciliation run: our attempts of a window, the provider's payouts by pages, the matcher, and the result as rows.
+"""A reconciliation run: our attempts of a window, the provider's payouts and the account statement, the matcher, the result as rows.
 
-The provider promises no order of its pages and no place in time for an order that was sent twice. So before something of
-ours counts as missing it is asked for by itself.
+By API both of the provider's sources are pulled; from a statement file the statement speaks alone, so that it also serves when
+the provider is away. What another tenant ordered at the same account belongs to that tenant's runs.
 """
 
 import json
@@ -9,65 +9,76 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from pipeline.access.caller import SYSTEM_ID, Caller
+from pipeline.access.policy import check
 from pipeline.errors import AppError
 from pipeline.ids import uuid7
-from pipeline.payouts.provider import NoneFound, Paid, Provider, target_of
-from pipeline.payouts.reconciliation import Item, Kind, Ours, Theirs, match, tally
+from pipeline.payouts.compared import SETTLING, Result, Rules, Window
+from pipeline.payouts.findings import Item, Kind
+from pipeline.payouts.provider import Provider, target_of
+from pipeline.payouts.reconciliation import Matcher
+from pipeline.payouts.sources import LATER, MARGIN, ask_singly, elsewhere, our_pages, ours_by_name, pull_payouts, pull_statement
+from pipeline.payouts.statement_file import Statement, read_statement
+from pipeline.payouts.uncollected import uncollected
 from pipeline.runtime import Runtime
 
 LONGEST = timedelta(days=400)  # a year with room; more at once is a mistake
-MARGIN = timedelta(hours=1)  # the two houses' clocks, and an order that was taken at a second try
-ASKED_SINGLY_MAX = 200  # missing ones looked up one by one; if more are missing, the list itself is wrong
-ATTEMPTS_MAX = 2_000_000
+SETTLING_MAX = timedelta(days=7)  # after that a payout is late by every rule
+TOLERANCE_MAX_PAISE = 100  # a rupee: banks that round do it by less
 EVERY = timedelta(days=7)
 WINDOW = timedelta(days=10)  # of the weekly run: a week, and the three working days in which a payout may still change
+ITEMS = 5_000  # rows written at a time
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = """
-    a.payout_id, a.tenant_id, p.report_number, a.reference_id, a.phase, p.amount_paise, a.provider_payout_id,
-    f.provider_fund_account_id AS fund_account_id, a.provider_status AS status, a.utr,
-    (p.status = 'COMPLETED' AND p.manual_approved_at IS NULL AND a.number = p.retry_count) AS settled, a.first_sent_at AS sent_at
-    FROM payout.attempt a JOIN payout.payout p ON p.id = a.payout_id LEFT JOIN payout.fund_account f ON f.id = a.fund_account_id
-"""
-_IN_WINDOW = text(f"""
-    SELECT {_COLUMNS} WHERE a.tenant_id = ANY (:tenants) AND a.first_sent_at >= :since AND a.first_sent_at < :until LIMIT :limit
-""")
-_BY_NAME = text(f"""
-    SELECT {_COLUMNS} WHERE a.first_sent_at IS NOT NULL AND a.tenant_id = ANY (:tenants)
-    AND (a.provider_payout_id = ANY (:ids) OR a.reference_id = ANY (:references))
-""")
 _RUN = text("""
-    INSERT INTO payout.reconciliation_run (id, tenant_id, window_starts_at, window_ends_at, ours, theirs, matched, in_flight, exceptions,
-                                           run_at, run_by)
-    VALUES (:id, :tenant_id, :since, :until, :ours, :theirs, :matched, :in_flight, :exceptions, :now, :by)
+    INSERT INTO payout.reconciliation_run (id, tenant_id, source, file_name, window_starts_at, window_ends_at, ours, theirs, lines, matched,
+                                           in_flight, exceptions, opening_paise, credited_paise, debited_paise, closing_paise, settling_s,
+                                           tolerance_paise, run_at, run_by)
+    VALUES (:id, :tenant_id, :source, :file_name, :since, :until, :ours, :theirs, :lines, :matched, :in_flight, :exceptions, :opening_paise,
+            :credited_paise, :debited_paise, :closing_paise, :settling_s, :tolerance_paise, :now, :by)
 """)
 _ITEMS = text("""
-    INSERT INTO payout.reconciliation_item (id, tenant_id, run_id, kind, payout_id, report_number, reference_id, provider_payout_id,
-                                            field, ours, theirs, age_s, next_step)
-    SELECT v.id, v.tenant_id, :run_id, v.kind, v.payout_id, v.report_number, v.reference_id, v.provider_payout_id, v.field, v.ours,
-           v.theirs, v.age_s, v.next_step
+    INSERT INTO payout.reconciliation_item (id, tenant_id, run_id, kind, payout_id, attempt_id, report_number, reference_id,
+                                            provider_payout_id, line_id, field, ours, theirs, age_s, next_step, fingerprint, status)
+    SELECT v.id, v.tenant_id, :run_id, v.kind, v.payout_id, v.attempt_id, v.report_number, v.reference_id, v.provider_payout_id, v.line_id,
+           v.field, v.ours, v.theirs, v.age_s, v.next_step, v.fingerprint,
+           CASE WHEN v.kind <> 'IN_FLIGHT' AND EXISTS (
+               SELECT FROM payout.reconciliation_item k
+               WHERE k.tenant_id = v.tenant_id AND k.fingerprint = v.fingerprint AND k.status = 'ACKNOWLEDGED')
+           THEN 'ACKNOWLEDGED' ELSE 'OPEN' END
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-        AS v(id uuid, tenant_id text, kind text, payout_id uuid, report_number text, reference_id text, provider_payout_id text,
-             field text, ours text, theirs text, age_s bigint, next_step text)
+        AS v(id uuid, tenant_id text, kind text, payout_id uuid, attempt_id uuid, report_number text, reference_id text,
+             provider_payout_id text, line_id text, field text, ours text, theirs text, age_s bigint, next_step text, fingerprint text)
 """)
 _LAST = text("SELECT max(run_at) FROM payout.reconciliation_run WHERE run_by = :by AND tenant_id = ANY (:tenants)")
 
 
 @dataclass(frozen=True)
+class Strictness:
+    """How young a difference may be, and how far amounts may lie apart, before they count."""
+
+    settling: timedelta = SETTLING
+    tolerance_paise: int = 0
+
+
+USUAL = Strictness()
+
+
+@dataclass(frozen=True)
 class Run:
-    """A finished run: its row's id, and how many of each kind it found."""
+    """A finished run: its row's id, and how many of each kind it found. `lines` None: no statement was compared."""
 
     id: UUID
     tenant_id: str
     ours: int
     theirs: int
+    lines: int | None
     counts: dict[Kind, int]
 
     @property
@@ -76,34 +87,46 @@ class Run:
         return sum(count for kind, count in self.counts.items() if kind not in ("MATCHED", "IN_FLIGHT"))
 
 
-def reconcile(rt: Runtime, caller: Caller, since: datetime, until: datetime, now: datetime) -> Run:
-    """Compare a window in the caller's area and keep the result. Calls the provider; commits.
+def reconcile(rt: Runtime, caller: Caller, since: datetime, until: datetime, now: datetime, strictness: Strictness = USUAL) -> Run:
+    """Compare a window in the caller's area with the provider and keep the result. Calls the provider; commits.
 
     Raises SDCRS_FORBIDDEN, SDCRS_INVALID_REQUEST and SDCRS_PROVIDER_AWAY.
     """
-    if not caller.has("STATE_ADMIN"):
-        raise AppError("SDCRS_FORBIDDEN", reason="only state admins reconcile")
-    return _reconcile(rt, _Area(rt, caller.tenant_id, caller.scope, caller), since, until, now)
+    check(caller, "reconcile")
+    return _by_pull(_Area(rt, caller.tenant_id, caller.scope, caller), Window(since, until), strictness, now)
 
 
-def reconcile_state(rt: Runtime, state_id: str, since: datetime, until: datetime, now: datetime) -> Run:
-    """The same for a whole state as our own job, for the calendar and the command line."""
-    return _reconcile(rt, _Area(rt, state_id, rt.masterdata.current().descendants(state_id), None), since, until, now)
+def reconcile_file(rt: Runtime, caller: Caller, name: str, data: bytes, now: datetime, strictness: Strictness = USUAL) -> Run:
+    """Compare the caller's area with a statement file, for the time that the file covers. Calls nobody; commits.
+
+    Raises SDCRS_FORBIDDEN, SDCRS_STATEMENT_UNREADABLE, SDCRS_FILE_TOO_LARGE and SDCRS_INVALID_REQUEST.
+    """
+    check(caller, "reconcile")
+    return _by_file(_Area(rt, caller.tenant_id, caller.scope, caller), name, data, strictness, now)
+
+
+def reconcile_state(rt: Runtime, state_id: str, since: datetime, until: datetime, now: datetime, strictness: Strictness = USUAL) -> Run:
+    """As `reconcile` for a whole state as our own job, for the calendar and the command line."""
+    return _by_pull(_state(rt, state_id), Window(since, until), strictness, now)
+
+
+def reconcile_state_file(rt: Runtime, state_id: str, name: str, data: bytes, now: datetime, strictness: Strictness = USUAL) -> Run:
+    """As `reconcile_file` for a whole state, for the command line."""
+    return _by_file(_state(rt, state_id), name, data, strictness, now)
 
 
 def reconcile_weekly(rt: Runtime, now: datetime) -> list[Run]:
     """The scheduled run of every state whose last one is a week old. A provider that is away is tried again an hour later."""
-    md = rt.masterdata.current()
     runs = []
-    for tenant in md.tenants():
+    for tenant in rt.masterdata.current().tenants():
         if not tenant.is_state:
             continue
-        area = _Area(rt, tenant.id, md.descendants(tenant.id), None)
+        area = _state(rt, tenant.id)
         with area.connect() as conn:
             last = conn.execute(_LAST, {"by": SYSTEM_ID, "tenants": [tenant.id]}).scalar_one()
         if last is None or last <= now - EVERY:
             try:
-                runs.append(_reconcile(rt, area, now - WINDOW, now, now))
+                runs.append(_by_pull(area, Window(now - WINDOW, now), USUAL, now))
             except AppError as error:
                 if error.code != "SDCRS_PROVIDER_AWAY":
                     raise
@@ -113,7 +136,7 @@ def reconcile_weekly(rt: Runtime, now: datetime) -> list[Run]:
 
 @dataclass(frozen=True)
 class _Area:
-    """Whose payouts are compared, and as whom the database is asked. `caller` None: the weekly job."""
+    """Whose payouts are compared, and as whom the database is asked. `caller` None: our own job."""
 
     rt: Runtime
     tenant_id: str
@@ -127,120 +150,114 @@ class _Area:
             yield conn
 
 
-def _reconcile(rt: Runtime, area: _Area, since: datetime, until: datetime, now: datetime) -> Run:
-    if since.tzinfo is None or until.tzinfo is None or not since < until <= since + LONGEST:
+def _state(rt: Runtime, state_id: str) -> _Area:
+    return _Area(rt, state_id, rt.masterdata.current().descendants(state_id), None)
+
+
+def _by_pull(area: _Area, window: Window, strictness: Strictness, now: datetime) -> Run:
+    _check(window, strictness)
+    covers = Window(window.since - MARGIN, max(min(window.until + LATER, now), window.until) + MARGIN)
+    matcher = Matcher(Rules(window, strictness.settling, strictness.tolerance_paise, statement=covers), now)
+    with closing(Provider(target_of(area.rt.settings))) as provider, uncollected():
+        for payouts in pull_payouts(provider, Window(window.since - MARGIN, window.until + MARGIN)):
+            matcher.add_theirs(payouts)
+        for lines in pull_statement(provider, covers):
+            matcher.add_lines(lines)
+        _take_ours(area, matcher, window)
+        matcher.add_theirs(ask_singly(provider, matcher.missing()))
+        result = matcher.finish()
+    return _keep(area, result, window, strictness, None, now)
+
+
+def _by_file(area: _Area, name: str, data: bytes, strictness: Strictness, now: datetime) -> Run:
+    with uncollected():
+        statement: Statement = read_statement(name, data, target_of(area.rt.settings).account_number)
+        window = Window(statement.covers.since, min(statement.covers.until, now))
+        _check(window, strictness)
+        rules = Rules(window, strictness.settling, strictness.tolerance_paise, provider=False, statement=statement.covers)
+        matcher = Matcher(rules, now)
+        matcher.add_lines(statement.lines)
+        _take_ours(area, matcher, window)
+        result = matcher.finish()
+    return _keep(area, result, window, strictness, name[:100] or "statement", now)
+
+
+def _check(window: Window, strictness: Strictness) -> None:
+    if window.since.tzinfo is None or window.until.tzinfo is None or not window.since < window.until <= window.since + LONGEST:
         raise AppError("SDCRS_INVALID_REQUEST", field="toDate", detail=f"must lie after fromDate, at most {LONGEST.days} days")
-    with closing(Provider(target_of(rt.settings))) as provider:
-        listed = _pull(provider, since - MARGIN, until + MARGIN)
-        with area.connect() as conn:
-            ours = _ours(conn, area, listed, since, until)
-        listed |= _ask_for_missing(provider, ours, listed)
-    inside = [one for one in listed.values() if one.tenant_id is None or one.tenant_id in area.scope]
-    known = {mine.provider_payout_id for mine in ours} | {mine.reference_id for mine in ours}
-    theirs = [one for one in inside if since <= one.created_at < until or one.id in known or one.reference_id in known]
-    items = match(ours, theirs, now)
-    return _keep(area, ours, theirs, items, since, until, now)
+    if not timedelta() <= strictness.settling <= SETTLING_MAX:
+        raise AppError("SDCRS_INVALID_REQUEST", field="settling", detail=f"must be 0 to {SETTLING_MAX.days} days")
+    if not 0 <= strictness.tolerance_paise <= TOLERANCE_MAX_PAISE:
+        raise AppError("SDCRS_INVALID_REQUEST", field="tolerance", detail=f"must be 0 to {TOLERANCE_MAX_PAISE} paise")
 
 
-def _pull(provider: Provider, since: datetime, until: datetime) -> dict[str, Theirs]:
-    found: dict[str, Theirs] = {}
-    for page in provider.pages(since, until):
-        if not isinstance(page, list):
-            raise AppError("SDCRS_PROVIDER_AWAY", why=getattr(page, "why", None) or getattr(page, "description", "no list"))
-        for one in page:
-            found[one.payout.id] = _theirs(one)
-    return found
-
-
-def _theirs(one: Paid) -> Theirs:
-    payout = one.payout
-    tenant = payout.notes.get("tenant_id")
-    return Theirs(
-        id=payout.id,
-        reference_id=payout.reference_id,
-        amount_paise=payout.amount,
-        fund_account_id=payout.fund_account_id,
-        status=payout.status,
-        utr=payout.utr,
-        tenant_id=tenant if isinstance(tenant, str) else None,
-        created_at=datetime.fromtimestamp(payout.created_at or 0, UTC),
-    )
-
-
-def _ours(conn: Connection, area: _Area, listed: dict[str, Theirs], since: datetime, until: datetime) -> list[Ours]:
-    """The attempts of the window, and those outside it of which the provider lists a payout."""
-    tenants = list(area.scope)
-    params = {"tenants": tenants, "since": since, "until": until, "limit": ATTEMPTS_MAX}
-    ours = [Ours(**row) for row in conn.execute(_IN_WINDOW, params).mappings()]
-    named = {mine.provider_payout_id for mine in ours} | {mine.reference_id for mine in ours}
-    rest = [one for one in listed.values() if one.id not in named and one.reference_id not in named]
-    if rest:
-        names = {"tenants": tenants, "ids": [one.id for one in rest], "references": [one.reference_id for one in rest]}
-        ours += [Ours(**row) for row in conn.execute(_BY_NAME, names).mappings()]
-    return ours
-
-
-def _ask_for_missing(provider: Provider, ours: Sequence[Ours], listed: dict[str, Theirs]) -> dict[str, Theirs]:
-    """What the list did not show, asked for by id or by reference. No answer leaves the question open, which is an error."""
-    references = {one.reference_id for one in listed.values()}
-    missing = [
-        mine
-        for mine in ours
-        if (mine.provider_payout_id not in listed if mine.provider_payout_id else mine.reference_id not in references)
-        and (mine.phase != "REFUSED" or mine.provider_payout_id is not None)
-    ]
-    found: dict[str, Theirs] = {}
-    for mine in missing[:ASKED_SINGLY_MAX]:
-        answer = (
-            provider.fetch_payout(mine.provider_payout_id) if mine.provider_payout_id else provider.find_by_reference(mine.reference_id)
-        )
-        if isinstance(answer, Paid):
-            found[answer.payout.id] = _theirs(answer)
-        elif not isinstance(answer, NoneFound) and getattr(answer, "why", None) is not None:
-            raise AppError("SDCRS_PROVIDER_AWAY", why=str(getattr(answer, "why", "")))
-    return found
-
-
-def _keep(
-    area: _Area, ours: Sequence[Ours], theirs: Sequence[Theirs], items: Sequence[Item], since: datetime, until: datetime, now: datetime
-) -> Run:
-    counts = tally(items)
-    run = Run(uuid7(now), area.tenant_id, len(ours), len(theirs), counts)
-    rows = [
-        {
-            "id": str(uuid7(now)),
-            "tenant_id": item.tenant_id if item.tenant_id in area.scope else area.tenant_id,
-            "kind": item.kind,
-            "payout_id": str(item.payout_id) if item.payout_id else None,
-            "report_number": item.report_number,
-            "reference_id": item.reference_id,
-            "provider_payout_id": item.provider_payout_id,
-            "field": item.field,
-            "ours": item.ours,
-            "theirs": item.theirs,
-            "age_s": item.age_s,
-            "next_step": item.next_step,
-        }
-        for item in items
-        if item.kind != "MATCHED"
-    ]
+def _take_ours(area: _Area, matcher: Matcher, window: Window) -> None:
+    """Ours of the window, then ours of any time that the others name; what is left and another tenant's is forgotten."""
+    seen: set[UUID] = set()
     with area.connect() as conn:
-        conn.execute(
-            _RUN,
-            {
-                "id": run.id,
-                "tenant_id": area.tenant_id,
-                "since": since,
-                "until": until,
-                "ours": run.ours,
-                "theirs": run.theirs,
-                "matched": counts.get("MATCHED", 0),
-                "in_flight": counts.get("IN_FLIGHT", 0),
-                "exceptions": run.exceptions,
-                "now": now,
-                "by": area.caller.account_id if area.caller is not None else SYSTEM_ID,
-            },
-        )
-        if rows:
+        for page in our_pages(conn, area.scope, window):
+            matcher.take(page)
+            seen |= {mine.attempt_id for mine in page}
+        strange = matcher.strangers()
+        for page in ours_by_name(conn, area.scope, strange):
+            matcher.take([mine for mine in page if mine.attempt_id not in seen])
+            seen |= {mine.attempt_id for mine in page}
+    strange = matcher.strangers()
+    if strange:
+        # asked as the worker: only whether it is another tenant's is learnt, not whose
+        with area.rt.database.worker() as conn:
+            ids, references = elsewhere(conn, area.scope, strange)
+        matcher.drop(ids, references)
+
+
+def _keep(area: _Area, result: Result, window: Window, strictness: Strictness, file_name: str | None, now: datetime) -> Run:
+    run = Run(uuid7(now), area.tenant_id, result.ours, result.theirs, result.lines if result.balance is not None else None, result.counts)
+    balance = result.balance
+    values = {
+        "id": run.id,
+        "tenant_id": area.tenant_id,
+        "source": "PROVIDER" if file_name is None else "FILE",
+        "file_name": file_name,
+        "since": window.since,
+        "until": window.until,
+        "ours": run.ours,
+        "theirs": run.theirs,
+        "lines": run.lines,
+        "matched": run.counts.get("MATCHED", 0),
+        "in_flight": run.counts.get("IN_FLIGHT", 0),
+        "exceptions": run.exceptions,
+        "opening_paise": balance.opening_paise if balance else None,
+        "credited_paise": balance.credited_paise if balance else None,
+        "debited_paise": balance.debited_paise if balance else None,
+        "closing_paise": balance.closing_paise if balance else None,
+        "settling_s": int(strictness.settling.total_seconds()),
+        "tolerance_paise": strictness.tolerance_paise,
+        "now": now,
+        "by": area.caller.account_id if area.caller is not None else SYSTEM_ID,
+    }
+    with area.connect() as conn:
+        conn.execute(_RUN, values)
+        for start in range(0, len(result.items), ITEMS):
+            rows = [_row(area, item, now) for item in result.items[start : start + ITEMS]]
             conn.execute(_ITEMS, {"rows": json.dumps(rows), "run_id": run.id})
     return run
+
+
+def _row(area: _Area, item: Item, now: datetime) -> dict[str, object]:
+    return {
+        "id": str(uuid7(now)),
+        "tenant_id": item.tenant_id if item.tenant_id in area.scope else area.tenant_id,
+        "kind": item.kind,
+        "payout_id": str(item.payout_id) if item.payout_id else None,
+        "attempt_id": str(item.attempt_id) if item.attempt_id else None,
+        "report_number": item.report_number,
+        "reference_id": item.reference_id,
+        "provider_payout_id": item.provider_payout_id,
+        "line_id": item.line_id,
+        "field": item.field,
+        "ours": item.ours,
+        "theirs": item.theirs,
+        "age_s": item.age_s,
+        "next_step": item.next_step,
+        "fingerprint": item.fingerprint,
+    }

@@ -15,7 +15,7 @@ ADD = frozenset({"INSERT"})
 WRITE = frozenset({"INSERT", "UPDATE"})
 APP_WRITES = {
     **dict.fromkeys(["audit.event", "packet.log", "sdcrs.report_history", "payout.ledger"], ADD),
-    **dict.fromkeys(["payout.reconciliation_run", "payout.reconciliation_item"], ADD),
+    **dict.fromkeys(["payout.reconciliation_run", "payout.reconciliation_item", "payout.reconciliation_step"], ADD),
     **dict.fromkeys(["sdcrs.file", "sdcrs.report", "sdcrs.evidence", "sdcrs.daily_count", "sdcrs.request_key"], WRITE),
     **dict.fromkeys(["payout.fund_account", "payout.payout", "payout.attempt", "payout.monthly_cap"], WRITE),
     **dict.fromkeys(["vault.person_field", "sdcrs.number_block"], WRITE),

@@ -10,12 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from pipeline.errors import AppError
 from pipeline.payouts import provider as room
 from pipeline.payouts.answers import Accepted, Paused, Refused, Reply, Unknown, judge
+from pipeline.payouts.compared import Window
 from pipeline.payouts.provider import Ambiguous, Lines, NoneFound, Paid, Provider, Target, target_of
 from pipeline.payouts.provider_state import pause_s
 from pipeline.payouts.sandbox import config as theirs
 from pipeline.payouts.sandbox import refusals
+from pipeline.payouts.sources import pull_payouts, pull_statement
 from pipeline.settings import load
 
 
@@ -230,9 +233,38 @@ def test_one_match_is_found_even_if_a_page_names_it_twice() -> None:
 
 def test_pages_end_with_the_first_that_is_not_full() -> None:
     with answering(200, json.dumps({"items": [PAYOUT] * 99}).encode()) as (provider, asked):
-        pages = list(provider.pages(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)))
+        pages = list(pull_payouts(provider, Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))))
     assert len(pages) == len(asked) == 1
     assert "from=1772323200" in asked[0][0]
+
+
+LINE = {"id": "txn_1", "entity": "transaction", "credit": 0, "debit": 50590, "balance": 949410, "created_at": 1772323200}
+SOURCE = {"id": "pout_1", "entity": "payout", "amount": 50000, "fees": 590, "tax": 90, "notes": [], "utr": "606000000001"}
+
+
+def test_a_statement_line_names_the_payout_that_left_or_came_back() -> None:
+    back = LINE | {
+        "id": "txn_2",
+        "credit": 50590,
+        "debit": 0,
+        "source": {"id": "rvrsl_1", "entity": "reversal", "payout_id": "pout_1", "amount": 50000},
+    }
+    rows = [LINE | {"source": SOURCE | {"notes": {"tenant_id": "dj"}}}, back, LINE | {"id": "txn_3", "source": None}]
+    with answering(200, json.dumps({"items": rows}).encode()) as (provider, asked):
+        (lines,) = pull_statement(provider, Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)))
+    assert [(x.payout_id, x.amount_paise, x.fees_paise, x.tenant_id) for x in lines] == [
+        ("pout_1", 50000, 590, "dj"),
+        ("pout_1", 50000, 0, None),
+        (None, None, 0, None),
+    ]
+    assert "account_number=7878780080316316" in asked[0][0]
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (200, b'{"items": [1]}'), (200, b'{"items": [{"id": "txn_1"}]}')])
+def test_a_statement_that_does_not_come_or_cannot_be_read_ends_the_pull(status: int, body: bytes) -> None:
+    with answering(status, body) as (provider, _), pytest.raises(AppError) as caught:
+        list(pull_statement(provider, Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))))
+    assert caught.value.code == "SDCRS_PROVIDER_AWAY"
 
 
 def test_the_balance_is_of_our_own_account() -> None:
