@@ -222,11 +222,13 @@ def open_house(rt: Runtime) -> Iterator[House]:
         thread.join()
 
 
-def captured(rt: Runtime, who: factories.People, teachers: Sequence[Caller]) -> list[UUID]:
-    """Reports in CAPTURED, one per entry of `teachers`; photos are shared by the reports of one teacher."""
+def captured(
+    rt: Runtime, who: factories.People, teachers: Sequence[Caller], files: dict[UUID, tuple[UUID, UUID]] | None = None
+) -> list[UUID]:
+    """Reports in CAPTURED, one per entry of `teachers`; photos are shared by the reports of one teacher, with `files` also later."""
     now = rt.clock.now()
     md = rt.masterdata.current()
-    files: dict[UUID, tuple[UUID, UUID]] = {}
+    files = {} if files is None else files
     submissions = []
     for teacher in teachers:
         if teacher.account_id not in files:
