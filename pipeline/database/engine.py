@@ -205,6 +205,13 @@ def _past_sqlalchemy(conn: Connection) -> Iterator[Driver]:
         ) from error
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the database itself is the cause, so that no row is to blame. A lock or a statement that took too long is a row's matter."""
+    if isinstance(error, AppError):
+        return error.code in ("SDCRS_DATABASE_DOWN", "SDCRS_BUSY")
+    return isinstance(error, OperationalError) and error.connection_invalidated
+
+
 def constraint_of(error: IntegrityError) -> str | None:
     """The name of the violated constraint, so that rooms translate it into their own error."""
     original = error.orig

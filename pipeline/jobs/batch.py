@@ -6,10 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from pipeline.database.engine import Database
-from pipeline.errors import AppError
+from pipeline.database.engine import Database, is_away
 from pipeline.jobs.failures import clear_failures, record_failure, waiting
 from pipeline.jobs.job import Claim
 
@@ -41,12 +39,8 @@ class BatchJob:
                 if claimed:
                     self._work(conn, claimed, now)
                     clear_failures(conn, self.name, claimed)
-        except (OperationalError, AppError) as error:
-            if _database_is_away(error):
-                raise
-            self._halve(claimed, now)
-        except Exception:  # whatever one row can raise: the halves find that row and record its error
-            if not claimed:
+        except Exception as error:  # whatever one row can raise: the halves find that row and record its error
+            if not claimed or is_away(error):
                 raise
             self._halve(claimed, now)
         return len(claimed)
@@ -64,7 +58,7 @@ class BatchJob:
             try:
                 self._run(half, now)
             except Exception as error:  # the same: narrowed down until the bad row stands alone
-                if _database_is_away(error):
+                if is_away(error):
                     raise
                 self._halve(half, now)
 
@@ -79,14 +73,7 @@ class BatchJob:
         try:
             self._run([subject], now)
         except Exception as error:  # recorded with its traceback; the subject is tried again later or waits for a person
-            if _database_is_away(error):
+            if is_away(error):
                 raise
             with self._database.worker() as conn:
                 record_failure(conn, self.name, subject, traceback.format_exc(), now)
-
-
-def _database_is_away(error: BaseException) -> bool:
-    """A lost server is nobody's bad row."""
-    if isinstance(error, AppError):
-        return error.code in ("SDCRS_DATABASE_DOWN", "SDCRS_BUSY")
-    return isinstance(error, OperationalError) and error.connection_invalidated

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from pipeline.clock import Clock
-from pipeline.database.engine import Database
+from pipeline.database.engine import Database, is_away
 from pipeline.errors import AppError
 from pipeline.jobs.hold import held
 from pipeline.jobs.job import Job, Periodic
@@ -117,7 +117,7 @@ def _guarded(what: str, piece: Callable[[], Value]) -> Value | None:
     except AppError:
         raise
     except Exception as error:  # rows that fail are in the failure table; what comes here is the job itself
-        if isinstance(error, OperationalError) and error.connection_invalidated:
+        if is_away(error):
             raise
         log.exception("%s failed", what)
         return None

@@ -20,7 +20,8 @@ from pipeline.payouts.books import Books, Payout
 from pipeline.payouts.cap import reserve
 from pipeline.payouts.ledger import Entry, enter
 from pipeline.payouts.orders import check_vpa
-from pipeline.payouts.retry import Retried, begin_retries, cap_error, check_unpaid, claim_now
+from pipeline.payouts.retry import Retried, begin_retries, cap_error, check_not_frozen, check_unpaid, claim_now, frozen_until
+from pipeline.payouts.states import DEAD
 from pipeline.reports.workflow import Actor, Item, Outcome, transition
 from pipeline.vault.persons import Vault
 
@@ -91,14 +92,18 @@ def manual_resolve(
 ) -> Manual:
     """Settle an unpaid obligation by hand, at once or, where the tenant wants it so, once a second admin approves. Does not commit.
 
+    Money that the provider shows as out is not paid again: such a payment can only be entered as what it is, with its UTR.
+
     Raises SDCRS_FORBIDDEN, SDCRS_INVALID_REQUEST, SDCRS_NOT_FOUND, SDCRS_ACTION_NOT_ALLOWED, SDCRS_PAYOUT_UNRESOLVED,
-    SDCRS_APPROVAL_PENDING, SDCRS_MONTHLY_CAP_REACHED, and those of the door.
+    SDCRS_APPROVAL_PENDING, SDCRS_PAYOUT_FROZEN, SDCRS_MONTHLY_CAP_REACHED, and those of the door.
     """
     _check_role(caller)
     books, payout = _lock(conn, report_id)
     _check_manual(books, payout)
+    check_not_frozen(payout, frozen_until(conn, md, books, now))
     payout.manual_reference, payout.method = _checked(proof)
     payout.manual_amount_paise = _amount(proof, payout)
+    _check_not_out(books, payout)
     payout.manual_comment = proof.comment
     payout.manual_requested_at, payout.manual_requested_by = now, caller.account_id
     payout.next_retry_at = None
@@ -123,6 +128,8 @@ def approve_manual(
     _check_pending(payout)
     if payout.manual_requested_by == caller.account_id:
         raise AppError("SDCRS_SELF_APPROVAL")
+    check_not_frozen(payout, frozen_until(conn, md, books, now))  # both may have changed since it was asked for
+    _check_not_out(books, payout)
     return Manual(report_id, False, _settle_by_hand(conn, md, caller, books, payout, now, body))
 
 
@@ -192,6 +199,16 @@ def _check_manual(books: Books, payout: Payout) -> None:
     doubts = [attempt for attempt in books.attempts_of(payout.id) if attempt.phase == "REVIEW"]
     others = Books([payout], [attempt for attempt in books.attempts_of(payout.id) if attempt not in doubts])
     check_unpaid(payout, others, "MANUAL_RESOLVE")
+
+
+def _check_not_out(books: Books, payout: Payout) -> None:
+    """Raise when an attempt's money is out, unless just that payment is what is entered: as UPI, in full, under its UTR or id."""
+    for attempt in books.attempts_of(payout.id):
+        if attempt.provider_status is None or attempt.provider_status in DEAD:
+            continue
+        itself = payout.method == "UPI" and payout.manual_reference in (attempt.utr, attempt.provider_payout_id)
+        if attempt.provider_status != "processed" or not itself or payout.manual_amount_paise != payout.amount_paise:
+            raise AppError("SDCRS_PAYOUT_UNRESOLVED")
 
 
 def _check_pending(payout: Payout) -> None:

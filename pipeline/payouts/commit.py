@@ -8,9 +8,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy.exc import OperationalError
-
-from pipeline.errors import AppError
+from pipeline.database.engine import is_away
 from pipeline.jobs.failures import clear_failures, record_failure
 from pipeline.payouts.settle import Finding, settle
 from pipeline.runtime import Runtime
@@ -27,13 +25,6 @@ def settle_each(rt: Runtime, job: str, findings: Sequence[Finding], now: datetim
             raise
         for finding in findings:
             _settle_alone(rt, job, finding, now)
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether the database, and no row, is the cause."""
-    if isinstance(error, AppError):
-        return error.code in ("SDCRS_DATABASE_DOWN", "SDCRS_BUSY")
-    return isinstance(error, OperationalError)
 
 
 def _settle(rt: Runtime, job: str, findings: Sequence[Finding], now: datetime) -> None:

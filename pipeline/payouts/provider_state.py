@@ -22,7 +22,11 @@ _PAUSE = text("""
     ON CONFLICT (only_row) DO UPDATE
     SET paused_until = greatest(excluded.paused_until, s.paused_until), pause_reason = excluded.pause_reason, pauses = s.pauses + 1
 """)
-_RESUME = text("UPDATE payout.provider SET paused_until = NULL, pause_reason = NULL, pauses = 0 WHERE pauses > 0")
+# An answer to a call that another worker made before the pause does not end it
+_RESUME = text("""
+    UPDATE payout.provider SET paused_until = NULL, pause_reason = NULL, pauses = 0
+    WHERE pauses > 0 AND (paused_until IS NULL OR paused_until <= :now)
+""")
 _BALANCE = text("""
     INSERT INTO payout.provider (balance_paise, balance_read_at) VALUES (:balance, :now)
     ON CONFLICT (only_row) DO UPDATE SET balance_paise = excluded.balance_paise, balance_read_at = excluded.balance_read_at
@@ -51,7 +55,7 @@ def note_calls(conn: Connection, troubles: Sequence[tuple[Why, float | None]], a
         until = now + timedelta(seconds=pause_s(why, row.pauses if row else 0, wait_s))
         conn.execute(_PAUSE, {"until": until, "reason": why})
     elif answered:
-        conn.execute(_RESUME)
+        conn.execute(_RESUME, {"now": now})
 
 
 def note_balance(conn: Connection, balance_paise: int, now: datetime) -> None:

@@ -119,7 +119,7 @@ def begin_retries(
     SDCRS_RETRIES_EXHAUSTED, SDCRS_PAYOUT_FROZEN, SDCRS_MONTHLY_CAP_REACHED, and those of the door.
     """
     errors: dict[UUID, AppError] = {}
-    frozen = _frozen(conn, md, books, now)
+    frozen = frozen_until(conn, md, books, now)
     eligible: list[Payout] = []
     for report_id in dict.fromkeys(report_ids):
         try:
@@ -173,13 +173,18 @@ def _check(md: MasterData, books: Books, report_id: UUID, frozen: Mapping[UUID, 
     maximum = md.payout_config(payout.tenant_id).max_retries
     if payout.retry_count >= maximum:
         raise AppError("SDCRS_RETRIES_EXHAUSTED", maxRetries=maximum)
-    if payout.beneficiary_id in frozen:
-        until = frozen[payout.beneficiary_id]
-        raise AppError("SDCRS_PAYOUT_FROZEN", until="further notice" if until is None else until.isoformat(timespec="minutes"))
+    check_not_frozen(payout, frozen)
     return payout
 
 
-def _frozen(conn: Connection, md: MasterData, books: Books, now: datetime) -> dict[UUID, datetime | None]:
+def check_not_frozen(payout: Payout, frozen: Mapping[UUID, datetime | None]) -> None:
+    """Raise while the teacher's payouts are frozen; `frozen` by `frozen_until`."""
+    if payout.beneficiary_id in frozen:
+        until = frozen[payout.beneficiary_id]
+        raise AppError("SDCRS_PAYOUT_FROZEN", until="further notice" if until is None else until.isoformat(timespec="minutes"))
+
+
+def frozen_until(conn: Connection, md: MasterData, books: Books, now: datetime) -> dict[UUID, datetime | None]:
     """The frozen ones among the beneficiaries, each with the end of it; None: no end is known."""
     codes = frozen_codes(md)
     rows = conn.execute(_STANDING, {"ids": [payout.beneficiary_id for payout in books.payouts.values()]})

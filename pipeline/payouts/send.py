@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from pipeline.database.engine import is_away
 from pipeline.errors import AppError
 from pipeline.jobs.failures import record_failure, waiting
 from pipeline.jobs.job import NOT_FAILED
@@ -25,7 +26,7 @@ from pipeline.payouts import provider_state
 from pipeline.payouts.answers import Refused, Unknown
 from pipeline.payouts.beneficiaries import Beneficiary, Registered, look_up, register, remember
 from pipeline.payouts.calls import Order, Trouble, again_after, place, reason_of
-from pipeline.payouts.commit import is_away, settle_each
+from pipeline.payouts.commit import settle_each
 from pipeline.payouts.orders import check_vpa, payout_body
 from pipeline.payouts.provider import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Lines, Provider, target_of
 from pipeline.payouts.reasons import VPA_INVALID, VPA_MISSING

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
-from pipeline.payouts import commands, decide
+from pipeline.payouts import commands, commit, decide, provider_state
 from pipeline.payouts.provider import Lines
 from pipeline.payouts.send import SendJob
 from pipeline.runtime import Runtime
@@ -111,6 +112,41 @@ def test_wrong_keys_pause_the_whole_queue_and_say_so(house: House) -> None:
     waits = house.job("payout.send").waits_for(house.clock.now())
     assert waits is not None
     assert waits[1] >= summary.paused_until
+
+
+def test_a_late_answer_to_another_worker_does_not_end_a_pause(house: House) -> None:
+    now = house.clock.now()
+    with house.rt.database.worker() as conn:
+        provider_state.note_calls(conn, [("THROTTLED", 120.0)], answered=False, now=now)
+        provider_state.note_calls(conn, [], answered=True, now=now + timedelta(seconds=1))
+        assert provider_state.paused_until(conn, now + timedelta(seconds=1)) == now + timedelta(seconds=120)
+        provider_state.note_calls(conn, [], answered=True, now=now + timedelta(seconds=121))
+        provider_state.note_calls(conn, [("SERVER_ERROR", None)], answered=False, now=now + timedelta(seconds=122))
+        assert provider_state.paused_until(conn, now + timedelta(seconds=122)) == now + timedelta(seconds=123), "it begins anew"
+
+
+def test_a_payout_row_that_somebody_holds_is_set_aside_and_its_outcome_is_learnt_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that is not given in time is one row's matter: the others of the round are settled."""
+    house.deaf = True
+    held, free = house.captured(house.teacher(), house.teacher())
+    house.job("payout.open").run_once(house.clock.now())
+    real = commit.settle
+
+    def settle(conn, md, findings, now):
+        conn.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        return real(conn, md, findings, now)
+
+    monkeypatch.setattr(commit, "settle", settle)
+    with house.rt.database.worker() as conn:
+        conn.execute(text("SELECT FROM payout.payout WHERE report_id = :id FOR UPDATE"), {"id": held})
+        house.job("payout.send").run_once(house.clock.now())
+    assert [house.attempts(one)[0].phase for one in (held, free)] == ["SENDING", "ACCEPTED"]
+    house.deaf = False
+    house.move_clock(house.clock.now() + timedelta(minutes=5))
+    house.to_the_end()
+    assert [house.report(one).status for one in (held, free)] == ["RESOLVED", "RESOLVED"]
 
 
 def test_a_provider_that_is_not_there_leaves_everything_unsent(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
