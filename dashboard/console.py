@@ -121,7 +121,13 @@ def perform(command: Callable[[PageContext], str | None]) -> None:
 
 def notify(kind: str, sentence: str) -> None:
     """Keep a sentence for the next `show_messages`; kind is success, info, warning or error."""
+    st.session_state["shell.told"] = told() + 1
     st.session_state.setdefault("shell.messages", []).append((kind, sentence))
+
+
+def told() -> int:
+    """How many sentences were kept in this tab so far: a long page scrolls to its top when there is a new one."""
+    return int(st.session_state.get("shell.told", 0))
 
 
 def show_messages() -> None:

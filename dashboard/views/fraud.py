@@ -7,7 +7,7 @@ import streamlit as st
 
 import queries
 from dashboard import formats
-from dashboard.console import PageContext
+from dashboard.console import PageContext, told
 from dashboard.widgets import browser, fraud_acts, fraud_editor, fraud_flags, fraud_rules, fraud_teachers, rows
 from dashboard.widgets import fraud_words as words
 from dashboard.widgets.shell import Tile, tiles
@@ -48,7 +48,7 @@ def render(ctx: PageContext) -> None:
         from dashboard.widgets import fraud_network  # noqa: PLC0415 - Plotly is for who looks at the graph
 
         fraud_network.show(ctx, where)
-    browser.from_the_top(f"{view} {st.query_params.get(opened) if opened else ''}")
+    browser.from_the_top(f"{view} {st.query_params.get(opened) if opened else ''} {told()}")  # what came of a click stands at the top
 
 
 def _whole(ctx: PageContext) -> Area:

@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping
 
 from dashboard import formats
 from dashboard.widgets.rows import escape, mark, part
+from pipeline.fraud.scoring import MAX_SCORE
 from pipeline.masterdata.fraud_models import RiskConfig
 
 NAMES: dict[str, str] = {
@@ -17,6 +18,21 @@ NAMES: dict[str, str] = {
     "FRAUD_SCORE": "Risk score",
 }
 RISK_COLOURS = {"LOW": "green", "MEDIUM": "blue", "HIGH": "orange", "CRITICAL": "red"}
+FINDINGS: dict[str, str] = {
+    "PIN_FAR_FROM_DEVICE": "Pin far from the phone",
+    "HASH_DIFFERS": "Not the file that was announced",
+    "TIME_DIFFERS": "Two times of one photo",
+    "EXIF_TIMES_DIFFER": "Camera and satellite time differ",
+    "PLACE_DIFFERS": "Two places of one photo",
+    "DEVICE_DIFFERS": "Another phone than announced",
+    "NO_EXIF": "No camera data",
+    "NO_EXIF_GPS": "No place in the photo",
+    "EDITED_BY_SOFTWARE": "Edited",
+    "NO_FACE": "No face found",
+    "SEVERAL_FACES": "Several faces",
+    "SELFIE_FAR_FROM_PHOTO": "Selfie taken elsewhere",
+    "SELFIE_NOT_AT_THE_TIME": "Selfie taken at another time",
+}
 RECOMMENDATIONS = {
     "APPROVE": "Nothing speaks against it",
     "MANUAL_REVIEW": "Needs a careful look",
@@ -56,7 +72,7 @@ def table(checks: Sequence[RowMapping]) -> None:
 def _line(check: RowMapping) -> str:
     passed = bool(check["passed"])
     details = check["details"]
-    notes = [str(check["reason"])]
+    notes = [_why(check)]
     if details.get("pinFarFromDevice"):
         notes.append(f"The pin is {formats.distance(details['pinFromDeviceM'])} from the device")
     if check["name"] == "FRAUD_SCORE" and not passed and check["measured"] <= check["limit_value"]:
@@ -69,6 +85,15 @@ def _line(check: RowMapping) -> str:
         f'<td class="num">{escape(_measured(check))}</td><td class="num">{escape(_limit(check))}</td>'
         f'<td class="why">{escape(". ".join(notes))}</td></tr>'
     )
+
+
+def _why(check: RowMapping) -> str:
+    """The check's own reason; the score's is told by its parts below."""
+    if check["name"] != "FRAUD_SCORE":
+        return str(check["reason"])
+    level = formats.words(check["details"].get("riskLevel"))
+    verdict = RECOMMENDATIONS.get(check["details"].get("recommendation", ""), "")
+    return f"{level} risk: {verdict[:1].lower()}{verdict[1:]}" if verdict else str(check["reason"])
 
 
 def _measured(check: RowMapping) -> str:
@@ -114,9 +139,8 @@ def findings(evaluation: RowMapping | None) -> None:
     if not found:
         return
     part("Findings", "what does not fit together; no points")
-    lines = "".join(
-        f'<tr><th scope="row">{escape(formats.words(one["code"]))}</th><td class="why">{escape(one["reason"])}</td></tr>' for one in found
-    )
+    named = [(FINDINGS.get(one["code"]) or formats.words(one["code"]), one["reason"]) for one in found]
+    lines = "".join(f'<tr><th scope="row">{escape(name)}</th><td class="why">{escape(reason)}</td></tr>' for name, reason in named)
     st.html(f'<table class="facts checks"><tbody>{lines}</tbody></table>')
 
 
@@ -127,7 +151,9 @@ def _sum(fired: Sequence[RowMapping], score: int, config: RiskConfig) -> str:
     if not counted:
         return limits
     added = " + ".join(f"{points:g}" for points in counted)
-    return f"{added} = {score}. {limits}" if len(counted) > 1 or counted[0] != score else limits
+    exact = f"{sum(counted):g}"
+    rounded = "" if exact == str(score) else f", rounded {score}" if sum(counted) < MAX_SCORE else f", at most {MAX_SCORE}"
+    return f"{added} = {exact}{rounded}. {limits}" if len(counted) > 1 or counted[0] != score else limits
 
 
 def _rule(rule: RowMapping, config: RiskConfig) -> str:

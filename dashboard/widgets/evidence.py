@@ -130,10 +130,17 @@ def _facts(row: RowMapping, dog: RowMapping, zone: ZoneInfo) -> dict[str, str]:
         "Place": formats.coordinates(row["exif_latitude"], row["exif_longitude"]),
         "Camera": str(row["exif_device"] or formats.ABSENT),
         "Software": str(row["exif_software"] or formats.ABSENT),
-        "Phone": formats.ABSENT if row is dog or not row["exif_device"] else SAME_PHONE[row["exif_device"] == dog["exif_device"]],
+        "Phone": _phone(row, dog),
         "Size": f"{row['width_px']} × {row['height_px']} px, {_size(row['file_size'])}",
         "Own data (EXIF)": "present" if row["exif_present"] else "removed",
     }
+
+
+def _phone(row: RowMapping, dog: RowMapping) -> str:
+    """Whether one phone took both photos; nothing can be said where a file does not tell its phone."""
+    if row is dog or not row["exif_device"] or not dog["exif_device"]:
+        return formats.ABSENT
+    return SAME_PHONE[row["exif_device"] == dog["exif_device"]]
 
 
 def _camera_time(row: RowMapping, zone: ZoneInfo) -> str:

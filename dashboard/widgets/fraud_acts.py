@@ -79,24 +79,25 @@ def switch(state_id: str, rule_id: str, on: bool, ctx: PageContext) -> str:
 
 def _keep(ctx: PageContext, state_id: str, content: Mapping[str, Any], reason: str, draft: Draft | None, token: UUID) -> str:
     md = ctx.runtime.masterdata.current()
-    with ctx.begin() as conn:
-        kept = drafts.save(
-            conn,
-            md,
-            ctx.caller,
-            state_id,
-            draft.id if draft else token,
-            content,
-            reason,
-            ctx.now,
-            draft.version if draft else None,
-        )
+    draft_id, version = (draft.id, draft.version) if draft else (token, None)
+    try:
+        with ctx.begin() as conn:
+            kept = drafts.save(conn, md, ctx.caller, state_id, draft_id, content, reason, ctx.now, version)
+    except AppError as error:
+        raise _in_words(error, str(content["condition"]["type"])) from error
     show("draft", str(kept.id))
     forget_tokens()
     if kept.trial is None:  # apart, so that a draft that takes too long to try is kept
         with ctx.begin() as conn, ctx.runtime.database.worker() as past:
             kept = try_draft(conn, past, md, ctx.caller, kept.id, kept.version, ctx.now)
-    return words.trial(kept.trial or {})
+    return f"The draft of {kept.rule_id} is kept and was tried. The rule itself stays as it is until a second admin activates the draft."
+
+
+def _in_words(error: AppError, kind: str) -> AppError:
+    """An invalid rule's error with the field as the editor calls it; another error as it is."""
+    if error.code != "SDCRS_INVALID_RULE":
+        return error
+    return AppError(error.code, field=words.field(str(error.params["field"]), kind), detail=error.params["detail"])
 
 
 def submit(draft: Draft, ctx: PageContext) -> str:

@@ -10,18 +10,21 @@ import queries
 from dashboard import formats
 from dashboard.console import PageContext
 from dashboard.widgets import fraud_acts as acts
-from dashboard.widgets import fraud_fields, rows
+from dashboard.widgets import fraud_fields, people, rows
 from dashboard.widgets import fraud_words as words
 from dashboard.widgets.fraud_fields import Field
+from dashboard.widgets.people import People
 from dashboard.widgets.rows import escape, mark
 from pipeline.access.policy import can
 from pipeline.errors import AppError
 from pipeline.fraud.editing.checking import active_rules
 from pipeline.fraud.editing.drafts import MAX_REASON, Draft, differences
 from pipeline.masterdata.fraud_models import FraudRule
+from pipeline.packets.render.facts import View
 
 ESCALATED_TO = ("SENIOR_VERIFIER", "DISTRICT_ADMIN", "STATE_ADMIN")
 WAITING = 40  # drafts listed
+BY_ITSELF = {"id", "ruleType", "applicableModules"}  # of a new rule; the heading has its number
 DRAFT_TITLES = ("Rule", "What changes", "Would flag", "State")
 
 
@@ -98,6 +101,7 @@ def show(ctx: PageContext, state_id: str) -> None:
         return
     with ctx.begin() as conn:
         found = queries.rows(conn, "fraud_rules.waiting", state_id=state_id, limit=WAITING)
+        known = people.load(ctx, conn, View.REVIEW, [row["created_by"] for row in found])
     if not found:
         st.info("0 drafts: nobody is changing a rule. A draft begins at the rule itself.", icon=":material/edit_note:")
         return
@@ -109,11 +113,11 @@ def show(ctx: PageContext, state_id: str) -> None:
     rows.head("draft", DRAFT_TITLES)
     with st.container(key="rows-drafts"):
         for row in found:
-            _row(ctx, row)
+            _row(ctx, row, known)
 
 
-def _row(ctx: PageContext, row: RowMapping) -> None:
-    changes = changes_of(row)
+def _row(ctx: PageContext, row: RowMapping, known: People) -> None:
+    changes = changes_of(ctx, row)
     said = "A new rule" if row["base"] is None else "; ".join(f"{name} {before} → {after}" for name, before, after in changes[:2])
     more = f" and {len(changes) - 2} more" if row["base"] is not None and len(changes) > 2 else ""
     would = "not tried" if row["trial"] is None else f"{formats.count(row['trial']['flagged'])} of {formats.count(row['trial']['reports'])}"
@@ -124,7 +128,7 @@ def _row(ctx: PageContext, row: RowMapping) -> None:
             "name": f"<strong>{escape(row['rule_id'])}</strong><small>{escape(row['content'].get('name', ''))}</small>",
             "what": f"{escape(said + more)}<small>{escape(row['reason'])}</small>",
             "would": escape(would),
-            "state": f"{mark(*words.DRAFT_STATES[row['state']])}<small>{escape(row['author'] or 'an admin')}, "
+            "state": f"{mark(*words.DRAFT_STATES[row['state']])}<small>{escape(known.name(row['created_by']) or 'an admin')}, "
             f"{formats.ago(row['modified_at'], ctx.now)}</small>",
         },
         f"Open the draft of {row['rule_id']}",
@@ -133,31 +137,36 @@ def _row(ctx: PageContext, row: RowMapping) -> None:
     )
 
 
-def changes_of(row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
-    """What a draft changes, in words: field, before, after."""
+def changes_of(ctx: PageContext, row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
+    """What a draft changes, in words: field, before, after. Of a new rule what is not asked or answered no says nothing."""
     kind = str(row["content"]["condition"]["type"])
+    described = ctx.runtime.masterdata.current().risk_config(ctx.caller.tenant_id).category_descriptions
+    kinds = {str(code): said for code, said in described.items()}
     return [
-        (words.field(one.field, kind), words.value(one.field, one.before), words.value(one.field, one.after))
+        (words.field(one.field, kind), words.value(one.field, one.before, kinds), words.value(one.field, one.after, kinds))
         for one in differences(row["base"], row["content"])
+        if row["base"] is not None or (one.after is not False and one.field not in BY_ITSELF)
     ]
 
 
 def _one(ctx: PageContext, draft_id: Any) -> None:
     with ctx.begin() as conn:
         row = queries.one(conn, "fraud_rules.draft", id=draft_id)
-    if row is None:
-        raise AppError("SDCRS_NOT_FOUND", kind="Draft", id=str(draft_id))
+        if row is None:
+            raise AppError("SDCRS_NOT_FOUND", kind="Draft", id=str(draft_id))
+        known = people.load(ctx, conn, View.REVIEW, [row["created_by"], row["decided_by"]])
     draft = Draft(**{name: row[name] for name in Draft.__dataclass_fields__})
     own = draft.created_by == ctx.caller.account_id
     head = mark(*words.DRAFT_STATES[draft.state])
-    by = f"by {'you' if own else row['author'] or 'an admin'}, {formats.local_time(draft.modified_at, ctx.zone)}"
+    at = draft.submitted_at or draft.modified_at
+    by = f"by {'you' if own else known.name(draft.created_by) or 'an admin'}, {formats.local_time(at, ctx.zone)}"
     st.html(
         f'<div class="report-head"><h2>{escape(draft.rule_id)}: {escape(draft.content.get("name", ""))}</h2>{head}'
         f'<span class="tray-says">{escape(by)}</span><p>{escape(draft.reason)}</p></div>'
     )
     _trial(draft)
-    _difference(draft)
-    _decision(ctx, draft, row, own=own)
+    _difference(ctx, draft)
+    _decision(ctx, draft, known, own=own)
 
 
 def _trial(draft: Draft) -> None:
@@ -175,22 +184,28 @@ def _trial(draft: Draft) -> None:
             st.markdown(links)
 
 
-def _difference(draft: Draft) -> None:
-    rows.part("What changes", "a new rule" if draft.base is None else f"against version {draft.base_version} of the rules")
+def _difference(ctx: PageContext, draft: Draft) -> None:
+    """Field by field what is now and what would be; of a new rule what it is made of."""
+    changes = changes_of(ctx, {"base": draft.base, "content": draft.content})
+    if draft.base is None:
+        rows.part("What the new rule is")
+        rows.facts([(name, after) for name, _, after in changes])
+        return
+    rows.part("What changes", f"against version {draft.base_version} of the rules")
     lines = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>now {escape(before)}</td><td><strong>then {escape(after)}</strong></td></tr>'
-        for name, before, after in changes_of({"base": draft.base, "content": draft.content})
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(before)} → <strong>{escape(after)}</strong></td></tr>'
+        for name, before, after in changes
     )
     st.html(
-        '<table class="facts checks"><thead><tr><th scope="col">Field</th><th scope="col">Now</th><th scope="col">Draft</th></tr></thead>'
+        '<table class="facts checks"><thead><tr><th scope="col">Field</th><th scope="col">Now → then</th></tr></thead>'
         f"<tbody>{lines}</tbody></table>"
     )
 
 
-def _decision(ctx: PageContext, draft: Draft, row: RowMapping, *, own: bool) -> None:
+def _decision(ctx: PageContext, draft: Draft, known: People, *, own: bool) -> None:
     """What the person may do with the draft in this state."""
     if draft.decided_at is not None:
-        said = f"{row['decider'] or 'An admin'}, {formats.local_time(draft.decided_at, ctx.zone)}"
+        said = f"{known.name(draft.decided_by) or 'An admin'}, {formats.local_time(draft.decided_at, ctx.zone)}"
         version = f" Version {draft.published_version} of the rules has it." if draft.published_version else ""
         comment = f" “{draft.decision_comment}”" if draft.decision_comment else ""
         st.markdown(formats.plain_markdown(f"{words.DRAFT_STATES[draft.state][0]}: {said}.{version}{comment}"))

@@ -38,7 +38,7 @@ def show(ctx: PageContext, flag_id: UUID) -> None:
             raise AppError("SDCRS_NOT_FOUND", kind="Flag", id=str(flag_id))
         read = _read(ctx, conn, flag)
     zone = ctx.runtime.masterdata.current().tenant(flag["tenant_id"]).timezone
-    _head(flag, read["people"])
+    _head(ctx, flag, read["people"])
     _acts(ctx, flag)
     photos, selfie, place = st.columns([1, 1, 1.15], gap="small")
     with photos:
@@ -82,7 +82,8 @@ def _read(ctx: PageContext, conn: Connection, flag: RowMapping) -> dict[str, Any
     }
 
 
-def _head(flag: RowMapping, known: People) -> None:
+def _head(ctx: PageContext, flag: RowMapping, known: People) -> None:
+    rule = words.rule_names(ctx.runtime.masterdata.current(), flag["tenant_id"]).get(flag["rule_id"], flag["rule_id"])
     marks = mark(*words.FLAG_STATES[flag["status"]])
     if flag["resolution"]:
         marks += " " + mark(*words.RESOLUTIONS[flag["resolution"]])
@@ -95,9 +96,10 @@ def _head(flag: RowMapping, known: People) -> None:
         said.append(
             "followed from the decision about the report" if flag["by_decision"] else f"by {known.name(flag['resolved_by']) or 'somebody'}"
         )
+    points = f"<small>+{flag['score']:g} points, rule {escape(flag['rule_id'])}</small>"
     st.html(
-        f'<div class="report-head"><h2>{escape(flag["report_number"])}: {escape(flag["rule_id"])}</h2>{marks}'
-        f'<span class="tray-says">{escape(", ".join(said))}</span><p><b>{escape(flag["message"])}</b> (+{flag["score"]:g})</p></div>'
+        f'<div class="report-head"><h2>{escape(flag["report_number"])}: {escape(rule)}</h2>{marks}'
+        f'<span class="tray-says">{escape(", ".join(said))}</span><p><b>{escape(flag["message"])}</b> {points}</p></div>'
     )
     if flag["comment"]:
         st.text(flag["comment"])

@@ -43,8 +43,9 @@ def show(ctx: PageContext, where: Area) -> None:
         return
     rows.head("flag", TITLES)
     with st.container(key="rows-flags"):
+        names = words.rule_names(ctx.runtime.masterdata.current(), where.root)
         for row in found:
-            _row(ctx, row)
+            _row(ctx, row, names)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         first = (number - 1) * PAGE_SIZE + 1
         more = "more than " if total >= MOST else ""
@@ -56,7 +57,7 @@ def show(ctx: PageContext, where: Area) -> None:
 def _filters(ctx: PageContext, where: Area) -> dict[str, Any]:
     """What is looked for, as the parameters of the queries; the address keeps it."""
     md = ctx.runtime.masterdata.current()
-    rules = {ANY: "All rules", **{rule.id: f"{rule.id} {rule.name}" for rule in md.fraud_rules(where.root)}}
+    rules = {ANY: "All rules", **words.rule_names(md, where.root)}
     wards = {ANY: "All wards", **{ward.code: f"{ward.code} {ward.name}" for ward in md.wards(where.root)}}
     risks = {ANY: "Any risk", **words.SEVERITIES}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="fraud.controls"):
@@ -99,7 +100,7 @@ def _nothing(asked: Mapping[str, Any]) -> str:
     return f"0 flags {which}" + (" that match the filters." if narrowed else ": no rule found anything that waits for a person.")
 
 
-def _row(ctx: PageContext, row: RowMapping) -> None:
+def _row(ctx: PageContext, row: RowMapping, names: Mapping[str, str]) -> None:
     state = mark(*words.FLAG_STATES[row["status"]])
     if row["resolution"]:
         state = mark(*words.RESOLUTIONS[row["resolution"]])
@@ -107,13 +108,14 @@ def _row(ctx: PageContext, row: RowMapping) -> None:
         state += f"<small>to {escape(formats.ROLES.get(row['escalated_to'], row['escalated_to']).lower())}</small>"
     level = str(row["risk_level"] or "")
     risk = mark(f"{row['fraud_score']} {formats.words(level)}", checks.RISK_COLOURS.get(level, "gray")) if level else ""
-    place = rows.place_words(row["ward"], row["locality"]) or "no ward"
+    raised = f"{names.get(row['rule_id'], row['rule_id'])}, {formats.ago(row['raised_at'], ctx.now)}"
+    place = rows.place_words(row["ward"], row["locality"]) or "outside all wards"
     rows.row(
         f"flag-{row['id']}",
         "flag",
         {
             "number": f"<strong>{escape(row['report_number'])}</strong> {risk}<small>{escape(place)}</small>",
-            "what": f"{escape(row['message'])}<small>{escape(row['rule_id'])}, {escape(formats.ago(row['raised_at'], ctx.now))}</small>",
+            "what": f"{escape(row['message'])}<small>{escape(raised)}</small>",
             "points": f"+{row['score']:g}",
             "state": state,
         },

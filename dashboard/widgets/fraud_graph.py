@@ -13,7 +13,13 @@ from dashboard.widgets.map import COLOURS
 
 ROUNDS = 150  # until a graph of a hundred nodes stands still
 HEIGHT_PX = 380
-LABELS_UP_TO = 40  # nodes whose names can stand beside them
+SPREAD = 0.7  # below 1 draws what is crowded in the middle apart
+LABELS_UP_TO = 24  # nodes whose names can stand beside them
+LINES = {
+    "near": {"color": COLOURS["orange"], "width": 1.4, "dash": "dot"},
+    "device": {"color": COLOURS["violet"], "width": 1.6},
+    "photo": {"color": COLOURS["red"], "width": 2},
+}
 LOOK = {"device": (COLOURS["violet"], "square", 16), "teacher": (COLOURS["blue"], "circle", 13)}
 
 
@@ -28,20 +34,20 @@ class Node:
 
 @dataclass(frozen=True)
 class Link:
-    """Two things that belong together, and in how many reports; `pair`: two teachers whose reports are alike or close together."""
+    """Two things that belong together, and in how many reports: a teacher and a device, or two teachers by what their reports share."""
 
     one: str
     other: str
     weight: int
-    pair: bool = False
+    kind: Literal["device", "photo", "near"] = "device"
 
 
 def figure(nodes: Sequence[Node], links: Sequence[Link]) -> go.Figure:
     """The graph, labelled where there is room; what a label says is said again on hover."""
     at = positions(nodes, links)
     drawn = go.Figure()
-    for pair, look in ((False, {"color": "#9aa7b3", "width": 1.2}), (True, {"color": COLOURS["orange"], "width": 1.8, "dash": "dot"})):
-        lines = [(*at[link.one], *at[link.other]) for link in links if link.pair is pair]
+    for kind_of_link, look in LINES.items():
+        lines = [(*at[link.one], *at[link.other]) for link in links if link.kind == kind_of_link]
         drawn.add_scatter(
             x=[value for x0, _, x1, _ in lines for value in (x0, x1, None)],
             y=[value for _, y0, _, y1 in lines for value in (y0, y1, None)],
@@ -97,6 +103,7 @@ def positions(nodes: Sequence[Node], links: Sequence[Link]) -> dict[str, tuple[f
         move -= place * ideal * 0.5  # towards the middle, so that parts without a link stay in the picture
         size = numpy.maximum(numpy.linalg.norm(move, axis=1, keepdims=True), 1e-6)
         place += move / size * numpy.minimum(size, 0.25 * (1 - step / ROUNDS))
-    place -= place.mean(axis=0)
-    place /= max(float(numpy.abs(place).max()), 1e-6)
+    place -= (place.max(axis=0) + place.min(axis=0)) / 2
+    place /= numpy.maximum(numpy.abs(place).max(axis=0), 1e-6)  # each way by itself: the picture is wider than high
+    place = numpy.sign(place) * numpy.abs(place) ** SPREAD
     return {node.id: (float(place[n, 0]), float(place[n, 1])) for n, node in enumerate(nodes)}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 import streamlit as st
 from sqlalchemy import RowMapping
@@ -22,6 +23,12 @@ PERIODS = {7: "7 days", 30: "30 days", 90: "90 days"}
 DEVICES = 30  # shared devices in the graph: more are no picture any more
 MIN_TEACHERS = 2
 PAIRS = 200  # pairs of reports, in the graph and on the map
+MIN_NEAR = 2  # reports of two teachers that met once are chance in a dense ward; the map and its table have them too
+LEGEND = {
+    "device": ("violet", "Device of several teachers"),
+    "photo": ("red", "Photos alike"),
+    "near": ("orange", f"Reports close together, {MIN_NEAR} times or more"),
+}
 
 
 def show(ctx: PageContext, where: Area) -> None:
@@ -42,28 +49,55 @@ def show(ctx: PageContext, where: Area) -> None:
 
 
 def _graph(edges: Sequence[RowMapping], pairs: Sequence[RowMapping], known: People) -> None:
-    rows.part("Teachers and devices", f"up to {DEVICES} shared devices and {PAIRS} pairs of reports")
-    if not edges and not pairs:
-        st.info("0 connections: no device was shared, and no reports of different teachers are alike or close.", icon=":material/hub:")
-        return
     devices: dict[str, str] = {}
     for row in edges:
         devices.setdefault(row["device_id"], f"Device {len(devices) + 1}")
     links = [Link(f"t:{row['reporter_id']}", f"d:{row['device_id']}", int(row["reports"])) for row in edges]
-    between = Counter(tuple(sorted((f"t:{row['earlier_reporter_id']}", f"t:{row['later_reporter_id']}"))) for row in pairs)
-    links += [Link(one, other, count, pair=True) for (one, other), count in between.items()]
+    links += _between(pairs)
+    rows.part("Teachers and devices", _found(len(devices), links))
+    if not links:
+        st.info(
+            f"0 connections: no device was shared, no photos of different teachers are alike, and no two teachers' reports were close "
+            f"together {MIN_NEAR} times.",
+            icon=":material/hub:",
+        )
+        return
     names = {f"t:{row['reporter_id']}": known.name(row["reporter_id"]) or row["username"] for row in edges}
     for row in pairs:
         for end in ("earlier", "later"):
             account = row[f"{end}_reporter_id"]
             names[f"t:{account}"] = known.name(account) or row[f"{end}_username"]
     nodes = [Node(f"d:{device}", label, "device") for device, label in devices.items()]
-    nodes += [Node(one, name, "teacher") for one, name in names.items()]
-    alt = f"{len(devices)} shared devices and {len(names)} teachers; the tables below say the same."
+    drawn = {end for link in links for end in (link.one, link.other)}
+    nodes += [Node(one, name, "teacher") for one, name in names.items() if one in drawn]
+    alt = f"{len(devices)} shared devices and {len(nodes) - len(devices)} teachers; the tables below say the same."
     st.plotly_chart(fraud_graph.figure(nodes, links), key="fraud.network.graph", config=figures.CONFIG, alt=alt, width="stretch")
-    maps.legend({"violet": "Device", "blue": "Teacher", "orange": "Their reports are alike or close together"})
+    kinds = {link.kind for link in links}
+    meanings = {"blue": "Teacher", **{colour: said for kind, (colour, said) in LEGEND.items() if kind in kinds}}
+    maps.legend(meanings)
     if edges:
         _devices(edges, devices, names)
+
+
+def _between(pairs: Sequence[RowMapping]) -> list[Link]:
+    """Teachers whose photos are alike, and those whose reports were close together more than once."""
+    kinds: tuple[Literal["photo", "near"], ...] = ("photo", "near")
+    links = []
+    for kind in kinds:
+        met = Counter(
+            tuple(sorted((f"t:{row['earlier_reporter_id']}", f"t:{row['later_reporter_id']}")))
+            for row in pairs
+            if (row["kind"] == "CLUSTER") is (kind == "near")
+        )
+        least = MIN_NEAR if kind == "near" else 1
+        links += [Link(one, other, count, kind) for (one, other), count in met.items() if count >= least]
+    return links
+
+
+def _found(devices: int, links: Sequence[Link]) -> str:
+    """What the graph shows, in numbers."""
+    pairs = Counter(link.kind for link in links)
+    return f"shared devices: {devices}, pairs of teachers with photos alike: {pairs['photo']}, often close together: {pairs['near']}"
 
 
 def _devices(edges: Sequence[RowMapping], devices: dict[str, str], names: dict[str, str]) -> None:
@@ -101,9 +135,9 @@ def _clusters(ctx: PageContext, where: Area, pairs: Sequence[RowMapping], *, ful
         tiles_url=ctx.runtime.settings.tiles_url,
         height=360,
     )
-    columns = [Column("Earlier"), Column("Later"), Column("Apart", number=True), Column("Time between", number=True)]
+    columns = [Column("Report"), Column("Earlier report"), Column("Apart", number=True), Column("Time between", number=True)]
     lines = [
-        (row["earlier_number"], row["later_number"], formats.distance(row["metres"]), formats.duration(_seconds(row))) for row in pairs
+        (row["later_number"], row["earlier_number"], formats.distance(row["metres"]), formats.duration(_seconds(row))) for row in pairs
     ]
     with st.expander("Pairs as a table"):
         hrefs = [f"/trace?report={row['later_number']}" for row in pairs]
@@ -115,12 +149,12 @@ def _alike(pairs: Sequence[RowMapping], known: People) -> None:
     if not pairs:
         st.caption("0 pairs: no photo of one teacher is much like another's.")
         return
-    columns = [Column("Earlier"), Column("Later"), Column("Teachers"), Column("Alike", number=True)]
+    columns = [Column("Report"), Column("Earlier report"), Column("Teachers"), Column("Alike", number=True)]
     lines = [
         (
-            row["earlier_number"],
             row["later_number"],
-            " and ".join(known.name(row[f"{end}_reporter_id"]) or row[f"{end}_username"] for end in ("earlier", "later")),
+            row["earlier_number"],
+            " and ".join(known.name(row[f"{end}_reporter_id"]) or row[f"{end}_username"] for end in ("later", "earlier")),
             "the same file"
             if row["kind"] == "PHOTO_EXACT"
             else formats.ABSENT

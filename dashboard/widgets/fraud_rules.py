@@ -11,8 +11,9 @@ import queries
 from dashboard import formats
 from dashboard.console import PageContext
 from dashboard.widgets import fraud_acts as acts
-from dashboard.widgets import fraud_editor, rows
+from dashboard.widgets import fraud_editor, people, rows
 from dashboard.widgets import fraud_words as words
+from dashboard.widgets.people import People
 from dashboard.widgets.rows import escape, mark
 from dashboard.widgets.work import Area
 from pipeline.access.policy import can
@@ -20,6 +21,7 @@ from pipeline.fraud.editing.checking import RULES, active_rules
 from pipeline.fraud.flags.life import RESOLUTIONS
 from pipeline.fraud.scoring import rule_weight
 from pipeline.masterdata.fraud_models import FraudRule
+from pipeline.packets.render.facts import View
 
 PERIOD = timedelta(days=30)
 STORY = 20  # decided drafts of a rule
@@ -183,27 +185,28 @@ def story(ctx: PageContext, state_id: str, rule_id: str | None) -> None:
         return
     with ctx.begin() as conn:
         found = queries.rows(conn, "fraud_rules.story", state_id=state_id, rule_id=rule_id, limit=STORY)
+        known = people.load(ctx, conn, View.REVIEW, {row[name] for row in found for name in ("created_by", "decided_by")})
     rows.part("Earlier changes", f"the last {STORY}" if len(found) == STORY else "")
     if not found:
-        st.caption("0 changes: the rule is as it was shipped." if rule_id else "0 changes were decided.")
+        st.caption("0 changes: the rule is as it was shipped." if rule_id else "0 changes so far: all rules are as they were shipped.")
         return
     st.html(
         '<table class="facts checks"><thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Result</th>'
-        f'<th scope="col">Why</th></tr></thead><tbody>{"".join(_told(ctx, row) for row in found)}</tbody></table>'
+        f'<th scope="col">Why</th></tr></thead><tbody>{"".join(_told(ctx, row, known) for row in found)}</tbody></table>'
     )
 
 
-def _told(ctx: PageContext, row: RowMapping) -> str:
-    changes = fraud_editor.changes_of(row)
+def _told(ctx: PageContext, row: RowMapping, known: People) -> str:
+    changes = fraud_editor.changes_of(ctx, row)
     result = mark(*words.DRAFT_STATES[row["state"]])
     if row["published_version"]:
         result += f" version {row['published_version']}"
     why = row["decision_comment"] or row["reason"]
-    people = f"{row['author'] or 'an admin'}, decided by {row['decider'] or 'an admin'}"
+    who = f"{known.name(row['created_by']) or 'an admin'}, decided by {known.name(row['decided_by']) or 'an admin'}"
     return (
         f'<tr><td class="num">{escape(formats.local_date(row["decided_at"], ctx.zone))}</td>'
         f"<td>{escape(row['rule_id'])}: {escape(_said(changes))}</td><td>{result}</td>"
-        f'<td class="why">{escape(why)} <small>({escape(people)})</small></td></tr>'
+        f'<td class="why">{escape(why)} <small>({escape(who)})</small></td></tr>'
     )
 
 

@@ -195,17 +195,18 @@ def _explained(ctx: PageContext, risk: profile.Profile, zone: Any) -> None:
     if not risk.parts:
         st.caption("Nothing: no flag and no rejection counts against this teacher at present.")
         return
-    lines = "".join(_part(ctx, part, zone) for part in risk.parts[:PARTS])
+    names = words.rule_names(ctx.runtime.masterdata.current(), ctx.caller.tenant_id)
+    lines = "".join(_part(ctx, part, names, zone) for part in risk.parts[:PARTS])
     st.html(
         '<table class="facts checks"><thead><tr><th scope="col">What</th><th scope="col">Report</th><th scope="col">When</th>'
-        f'<th scope="col" colspan="2">Points</th></tr></thead><tbody>{lines}</tbody></table>'
+        f'<th scope="col">Points left</th></tr></thead><tbody>{lines}</tbody></table>'
     )
 
 
-def _part(ctx: PageContext, part: profile.Part, zone: Any) -> str:
+def _part(ctx: PageContext, part: profile.Part, names: dict[str, str], zone: Any) -> str:
     if part.kind == "FLAG":
         known = words.RESOLUTIONS.get(part.state or "") or words.FLAG_STATES.get(part.state or "", (formats.words(part.state), "gray"))
-        what = f"Flag {escape(part.what)} {mark(*known)}"
+        what = f"{escape(names.get(part.what, part.what))} {mark(*known)}"
     elif part.kind == "FRAUD":
         what = "Fraud, approved by two admins"
     else:
@@ -214,8 +215,7 @@ def _part(ctx: PageContext, part: profile.Part, zone: Any) -> str:
     number = escape(part.report_number)
     return (
         f'<tr><td>{what}</td><td class="num"><a href="/trace?report={number}" target="_self">{number}</a></td>'
-        f'<td class="num">{escape(formats.local_date(part.at, zone))}</td><td class="num">{part.points:.1f} then</td>'
-        f'<td class="num">{part.counts:.1f} now</td></tr>'
+        f'<td class="num">{escape(formats.local_date(part.at, zone))}</td><td class="num">{part.counts:.1f} of {part.points:.1f}</td></tr>'
     )
 
 
@@ -232,11 +232,13 @@ def _penalties(ctx: PageContext, penalties: Any, known: People, zone: Any) -> No
 def _penalty(ctx: PageContext, row: RowMapping, known: People, zone: Any) -> None:
     over = row["until"] is not None and row["until"] <= ctx.now
     active = row["status"] == "ACTIVE" and not over
-    state = "Lifted" if row["status"] == "LIFTED" else "Counts" if active else "Over"
+    state = "Lifted" if row["status"] == "LIFTED" else "In force" if active else "Over"
     until = "for ever" if row["until"] is None else f"until {formats.local_time(row['until'], zone)}"
+    reason = str(row["reason"])
+    cause = f"{reason[:1].upper()}{reason[1:]}: {row['report_number']}"
     st.html(
         f'<div class="report-head">{mark(*words.STANDINGS[row["code"]])}{mark(state, "red" if active else "gray")}'
-        f"<p>{escape(row['reason'])}: {escape(row['report_number'])}, {escape(formats.local_date(row['starts_at'], zone))}, "
+        f"<p>{escape(cause)}, {escape(formats.local_date(row['starts_at'], zone))}, "
         f"{escape(until)}</p></div>"
     )
     if row["lifted_at"] is not None:

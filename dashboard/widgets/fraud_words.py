@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard import formats
+from pipeline.masterdata.master import MasterData
 
 FLAG_STATES: dict[str, tuple[str, str]] = {
     "OPEN": ("Open", "orange"),
@@ -54,6 +55,7 @@ CONDITIONS: dict[str, str] = {
     "EXTERNAL_VALIDATOR": "An outside service",
 }
 ACTIONS: dict[str, str] = {"FLAG": "Flag for a person", "AUTO_REJECT": "Reject the report", "NOTIFY": "Only tell, no points"}
+MEASURED: dict[str, str] = {"INTERNAL": "this system", "EXTERNAL": "an outside service"}
 DAYS: dict[str, str] = {"MON": "Mon", "TUE": "Tue", "WED": "Wed", "THU": "Thu", "FRI": "Fri", "SAT": "Sat", "SUN": "Sun"}
 
 FIELDS: dict[str, str] = {
@@ -101,17 +103,21 @@ FIELDS: dict[str, str] = {
     "condition.sameApplicantOnly": "Same teacher only",
     "condition.allowedWindows": "Usual hours",
     "condition.type": "Looks for",
+    "ruleType": "Measured by",
+    "applicableModules": "For reports of",
+    "action.cooldownMinutes": "Rest in minutes (kept, without effect)",
+    "action.rejectionReason": "Reason of the rejection",
 }
 _ALIKE = {"HASH_MATCH", "IMAGE_SIMILARITY"}
-_SUBJECTS = {"purpose=DOG_PHOTO": "dog photo", "purpose=SELFIE": "selfie", "*": "any photo"}
+_SUBJECTS = {"purpose=DOG_PHOTO": "the dog photo", "purpose=SELFIE": "the selfie", "*": "any photo"}
 _PARTS = {
-    "gps": "Place of the",
-    "gpsLatitude": "Place of the",
-    "timestamp": "Time of the",
-    "deviceId": "Device of the",
-    "exifPresent": "Camera data of the",
-    "software": "Software of the",
-    "fileStoreId": "File of the",
+    "gps": "Place",
+    "gpsLatitude": "Place",
+    "timestamp": "Time",
+    "deviceId": "Device",
+    "exifPresent": "Camera data",
+    "software": "Software",
+    "fileStoreId": "File",
 }
 _PLAIN = {
     "locationData": "The reported place",
@@ -124,6 +130,19 @@ _PLAIN = {
     "contentHash": "File of the dog photo",
     "additionalData.dogCount": "Number of dogs",
 }
+
+_TABLES: dict[str, Mapping[str, str]] = {
+    "ruleType": MEASURED,
+    "action.type": ACTIONS,
+    "severity": SEVERITIES,
+    "condition.type": CONDITIONS,
+    "action.escalateToRole": formats.ROLES,
+}
+
+
+def rule_names(md: MasterData, tenant_id: str) -> dict[str, str]:
+    """The names of the rules that count for a tenant, by id; a rule that is gone has none."""
+    return {rule.id: rule.name for rule in md.fraud_rules(tenant_id)}
 
 
 def field(path: str, condition_type: str = "") -> str:
@@ -138,11 +157,11 @@ def path(name: str) -> str:
     found = re.fullmatch(r"evidences\[([^\]]+)\]\.(?:metadata\.)?(\w+)", name)
     if found is None:
         return _PLAIN.get(name, name)
-    return f"{_PARTS.get(found[2], found[2])} {_SUBJECTS.get(found[1], found[1])}"
+    return f"{_PARTS.get(found[2], found[2])} of {_SUBJECTS.get(found[1], found[1])}"
 
 
-def value(where: str, content: Any) -> str:
-    """A value of a rule's field in words."""
+def value(where: str, content: Any, categories: Mapping[str, str] | None = None) -> str:
+    """A value of a rule's field in words; `categories` are the programme's words for its kinds."""
     if content is None:
         return formats.ABSENT
     if isinstance(content, bool):
@@ -153,8 +172,9 @@ def value(where: str, content: Any) -> str:
         return ", ".join(str(one) for one in content)
     if where.startswith("condition.") and where.rpartition(".")[2] in {"field", "field1", "field2", "point1", "point2"}:
         return path(str(content))
-    tables = {"action.type": ACTIONS, "severity": SEVERITIES, "condition.type": CONDITIONS, "action.escalateToRole": formats.ROLES}
-    return tables.get(where, {}).get(str(content), f"{content:g}" if isinstance(content, float) else str(content))
+    if where == "category" and categories:
+        return categories.get(str(content), str(content))
+    return _TABLES.get(where, {}).get(str(content), f"{content:g}" if isinstance(content, float) else str(content))
 
 
 def window(one: Mapping[str, Any]) -> str:
@@ -173,7 +193,7 @@ def trial(result: Mapping[str, Any]) -> str:
     )
     if not result["flagged"]:
         return f"{head}."
-    return f"{head}; {formats.count(result['verified'])} were later verified, {formats.count(result['rejected'])} rejected by a person."
+    return f"{head}: {formats.count(result['verified'])} of them later verified, {formats.count(result['rejected'])} rejected by a person."
 
 
 def compared(result: Mapping[str, Any], *, new: bool) -> str:

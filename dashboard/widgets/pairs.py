@@ -11,6 +11,7 @@ from dashboard import formats
 from dashboard.console import PageContext, perform
 from dashboard.widgets import evidence as photos
 from dashboard.widgets.case import Case
+from dashboard.widgets.duplicates import ALIKE_FROM
 from dashboard.widgets.rows import mark, part
 from pipeline.access import policy
 from pipeline.reports.pairs import not_a_duplicate
@@ -52,9 +53,10 @@ def _pair(ctx: PageContext, shown: Case, pair: RowMapping) -> None:
 
 
 def words(pair: RowMapping) -> str:
-    """Photo 94 % alike, 120 m away, 35 min apart."""
+    """Photo 94 % alike, 120 m away, 35 min apart; photos that share no more than chance gives are said to be different."""
     apart = formats.duration(pair["minutes"] * 60)
-    return f"Photo {pair['similarity'] * 100:.0f} % alike, {formats.distance(pair['metres'])} away, {apart} apart"
+    alike = f"Photo {pair['similarity'] * 100:.0f} % alike" if pair["similarity"] >= ALIKE_FROM else "Another photo"
+    return f"{alike}, {formats.distance(pair['metres'])} away, {apart} apart"
 
 
 def may_decide(ctx: PageContext, shown: Case) -> bool:

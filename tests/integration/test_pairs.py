@@ -293,7 +293,7 @@ def test_the_inbox_lists_the_pairs_in_words_and_takes_the_verifiers_word(rt, clo
         assert not test.exception
         page = shown(test)
         assert "May be the same as" in page
-        assert "% alike, 120 m away, 35 min apart" in page
+        assert "Another photo, 120 m away, 35 min apart" in page
         test.button(key=f"inbox.pair.{other}").click().run()
         assert not test.exception
         assert "It is not raised again" in shown(test)

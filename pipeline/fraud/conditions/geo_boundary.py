@@ -14,8 +14,8 @@ def evaluate(condition: GeoBoundary, case: Case) -> Verdict:
     if condition.boundary_type == "WARD":
         named = place.value["ward"]
         if named is None or not case.inside:
-            return Verdict(False, "The report names no ward" if named is None else f"Outside {case.tenant_id}, so in none of its wards")
+            return Verdict(False, "The report names no ward" if named is None else "Outside the area, so in none of its wards")
         return Verdict(case.ward_code != named, f"The pin is in ward {case.ward_code}, the report names {named}", named, case.ward_code)
     if case.inside:
-        return Verdict(False, f"Inside {case.tenant_id}", 0, 0.0) if case.explain else CLEAR
-    return Verdict(True, f"{case.km_outside:.1f} km outside {case.tenant_id}", 0, round(case.km_outside, 3))
+        return Verdict(False, "Inside the area", 0, 0.0) if case.explain else CLEAR
+    return Verdict(True, f"{case.km_outside:.1f} km outside the area", 0, round(case.km_outside, 3))

@@ -1,7 +1,7 @@
 """METADATA_CHECK: fires when a photo's metadata differ from what a camera's untouched photo has."""
 
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import CLEAR, Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict, photos
 from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import MetadataCheck
 
@@ -18,7 +18,7 @@ def evaluate(condition: MetadataCheck, case: Case) -> Verdict:
     differing = [found for found in known if found.value != expected]
     if not differing:
         return Verdict(False, f"{name} is {expected}", expected, expected) if case.explain else CLEAR
-    where = ", ".join(found.purpose for found in differing if found.purpose) or "the report"
+    where = photos(found.purpose for found in differing if found.purpose) or "the report"
     words = WORDS.get((name, expected), "{name} is {value} in {where}, expected {expected}")  # type: ignore[arg-type]
     value = differing[0].value
     return Verdict(True, words.format(name=name, value=value, where=where, expected=expected), expected, value)

@@ -10,6 +10,7 @@ from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import TimeWindow, Window
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 KEPT = 512  # times of day; every rule has a few
 
 
@@ -22,7 +23,7 @@ def evaluate(condition: TimeWindow, case: Case) -> Verdict:
     if outside is None and not case.explain:
         return CLEAR
     shown = outside or times[0]
-    message = f"{DAYS[shown.weekday()]} {shown:%H:%M} ({case.zone.key}), {'outside' if outside else 'inside'} the allowed hours"
+    message = f"{NAMES[shown.weekday()]} {shown:%H:%M} local time, {'outside' if outside else 'inside'} the allowed hours"
     details = {"submissionHour": shown.hour, "timezone": case.zone.key}
     return Verdict(outside is not None, message, value=f"{shown:%H:%M}", details=details)
 

@@ -1,7 +1,7 @@
 """TIMESTAMP_DIFF: fires when two times of the report lie more than `maxDiffMinutes` apart."""
 
 from pipeline.fraud.case import Case
-from pipeline.fraud.conditions.verdict import CLEAR, Verdict
+from pipeline.fraud.conditions.verdict import CLEAR, Verdict, span
 from pipeline.fraud.fields import read
 from pipeline.masterdata.fraud_models import TimestampDiff
 
@@ -19,5 +19,5 @@ def evaluate(condition: TimestampDiff, case: Case) -> Verdict:
     if apart_ms <= limit_min * MINUTE_MS and not case.explain:
         return CLEAR
     apart_min = apart_ms / MINUTE_MS
-    message = f"Photo and selfie {apart_min:.1f} min apart, limit {limit_min} min"
+    message = f"Photo and selfie {span(apart_min)} apart, limit {limit_min} min"
     return Verdict(apart_ms > limit_min * MINUTE_MS, message, limit_min, round(apart_min, 2))
