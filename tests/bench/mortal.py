@@ -1,0 +1,71 @@
+"""Lives of a payout worker that may end by SIGKILL at any breath: `python -m tests.bench.mortal`.
+
+Reads lines `NOW BREATHS` and answers each, when that life is over, with `killed` or `done`; with 0 breaths nothing kills it.
+A breath is taken before and after every statement, every commit and every request to the provider. Each life is a fork of
+this process, which has imported everything and opened nothing. The product's code knows nothing of it.
+"""
+
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from pipeline.clock import SettableClock
+from pipeline.jobs.worker import run_until_idle
+from pipeline.payouts import provider
+from pipeline.payouts.jobs import payout_jobs
+from pipeline.runtime import open_runtime
+from pipeline.settings import load
+
+PLACES = ((psycopg.Cursor, "execute"), (psycopg.Connection, "commit"), (provider._Session, "send"))
+
+
+def live(now: str, breaths: int) -> None:
+    """Do all payout work that is due at `now`, or die at that breath."""
+    with open_runtime(load(), SettableClock(datetime.fromisoformat(now)), pool_size=4) as rt:
+        if breaths:
+            count = itertools.count(1)  # shared by all threads
+            for owner, name in PLACES:
+                setattr(owner, name, _breathing(getattr(owner, name), count, breaths))
+        run_until_idle(payout_jobs(rt), rt.clock)
+
+
+def _breathing(piece: Callable[..., Any], count: "itertools.count[int]", last: int) -> Callable[..., Any]:
+    def breathe() -> None:
+        if next(count) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def do(*args: Any, **kwargs: Any) -> Any:
+        breathe()
+        try:
+            return piece(*args, **kwargs)
+        finally:
+            breathe()
+
+    return do
+
+
+def main() -> None:
+    """Live as often as asked for."""
+    for line in sys.stdin:
+        now, breaths = line.split()
+        child = os.fork()
+        if child == 0:
+            try:
+                live(now, int(breaths))
+            except BaseException:  # noqa: BLE001 - a fork must not go on as its parent, whatever happened
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        print({0: "done", -signal.SIGKILL: "killed"}.get(code, f"ended with {code}"), flush=True)
+
+
+if __name__ == "__main__":
+    main()
