@@ -85,25 +85,34 @@ WHERE month = :month AND (CAST(:beneficiary_id AS uuid) IS NULL OR beneficiary_i
 ORDER BY reserved_paise DESC, beneficiary_id LIMIT 200
 
 -- name: runs
--- The newest reconciliation runs, at most :limit.
-SELECT id, tenant_id, window_starts_at, window_ends_at, ours, theirs, matched, in_flight, exceptions, run_at, run_by
+-- The newest reconciliation runs, at most :limit. `lines` and the balance NULL: no statement, or one that states no balance.
+SELECT id, tenant_id, source, file_name, window_starts_at, window_ends_at, ours, theirs, lines, matched, in_flight, exceptions,
+       opening_paise, credited_paise, debited_paise, closing_paise, settling_s, tolerance_paise, run_at, run_by
 FROM payout.reconciliation_run ORDER BY run_at DESC, id DESC LIMIT :limit
 
 -- name: run
 -- One run; no row when it does not exist here.
-SELECT id, tenant_id, window_starts_at, window_ends_at, ours, theirs, matched, in_flight, exceptions, run_at, run_by
+SELECT id, tenant_id, source, file_name, window_starts_at, window_ends_at, ours, theirs, lines, matched, in_flight, exceptions,
+       opening_paise, credited_paise, debited_paise, closing_paise, settling_s, tolerance_paise, run_at, run_by
 FROM payout.reconciliation_run WHERE id = :run_id
 
 -- name: run_kinds
--- One row per kind that a run found besides MATCHED, with its number.
-SELECT kind, count(*) AS found FROM payout.reconciliation_item WHERE run_id = :run_id GROUP BY kind ORDER BY kind
+-- One row per kind that a run found besides MATCHED, with its number and how many of them are open.
+SELECT kind, count(*) AS found, count(*) FILTER (WHERE status = 'OPEN') AS open
+FROM payout.reconciliation_item WHERE run_id = :run_id GROUP BY kind ORDER BY kind
 
 -- name: run_items
--- A page of what a run found besides what matched; `kind` NULL: every kind.
-SELECT id, tenant_id, kind, payout_id, report_number, reference_id, provider_payout_id, field, ours, theirs, age_s, next_step
+-- A page of what a run found besides what matched, open ones first, IN_FLIGHT last; `kind` NULL: every kind.
+SELECT id, tenant_id, kind, payout_id, report_number, reference_id, provider_payout_id, line_id, field, ours, theirs, age_s, next_step, status
 FROM payout.reconciliation_item
 WHERE run_id = :run_id AND (CAST(:kind AS text) IS NULL OR kind = :kind)
-ORDER BY kind = 'IN_FLIGHT', kind, id LIMIT :limit OFFSET :offset
+ORDER BY kind = 'IN_FLIGHT', status <> 'OPEN', kind, id LIMIT :limit OFFSET :offset
+
+-- name: item_steps
+-- What was done about these exceptions, newest first, at most :limit; `done_by_name` is the account's name for signing in.
+SELECT s.item_id, s.step, s.outcome, s.comment, s.done_at, s.done_by, a.username AS done_by_name
+FROM payout.reconciliation_step s LEFT JOIN access.account a ON a.id = s.done_by
+WHERE s.item_id = ANY (:item_ids) ORDER BY s.done_at DESC, s.id DESC LIMIT :limit
 
 -- name: over_cap
 -- Reports of some tenants that were resolved without payout because their teacher's month was full, since :month_at, newest first.
