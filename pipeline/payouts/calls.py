@@ -34,6 +34,7 @@ class Order:
     tries: int  # calls before this one without a certain answer
     before: Literal["PREPARED", "UNKNOWN"]
     first_sent_at: datetime
+    frozen: bool = False  # whether the teacher's payouts are frozen now
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ def place(provider: Provider, order: Order, clock: Clock, last_start: float) -> 
     at = clock.now()
     if time.monotonic() > last_start:
         return Outcome(Unsent(order.attempt_id, order.sends, "NOT_SENT", at, order.before, at), ("NOT_SENT", None))
-    if order.before == "UNKNOWN" and at - order.first_sent_at > SAFE_TO_RESEND:
-        return _look_up(provider, order, clock, "It was sent long ago, its outcome is unknown, and its key has run out.")
+    too_old = at - order.first_sent_at > SAFE_TO_RESEND
+    if order.before == "UNKNOWN" and (too_old or order.frozen):  # sent before a freeze: whether it was taken may be asked, not made so
+        doubt = "It was sent long ago, its outcome is unknown, and its key has run out." if too_old else None
+        return _look_up(provider, order, clock, doubt)
     answer = provider.create_payout(order.body, order.key, order.reference)
     at = clock.now()
     if isinstance(answer, Paid):
@@ -74,7 +77,10 @@ def place(provider: Provider, order: Order, clock: Clock, last_start: float) -> 
 
 
 def _look_up(provider: Provider, order: Order, clock: Clock, doubt: str | None, refused: Refused | None = None) -> Outcome:
-    """Find the payout by its reference. `doubt`: why a person must decide when there is none; else `refused` decides, but late."""
+    """Find the payout by its reference. `doubt`: why a person must decide when there is none; else `refused` decides, but late.
+
+    With neither it is asked again later.
+    """
     found = provider.find_by_reference(order.reference)
     at = clock.now()
     if isinstance(found, Paid):
@@ -88,12 +94,16 @@ def _look_up(provider: Provider, order: Order, clock: Clock, doubt: str | None, 
         return Outcome(Doubtful(order.attempt_id, order.sends, doubt, at, (_error(order),)))
     if refused is not None and at - order.first_sent_at > SURE_OF_NOTHING:
         return Outcome(_refusal(order, refused, at))
-    return Outcome(Unsure(order.attempt_id, order.sends, "REFUSED_AFTER_UNKNOWN", at + again_after(order.tries), at, (_error(order),)))
+    why = "FROZEN_WHILE_UNKNOWN" if refused is None else "REFUSED_AFTER_UNKNOWN"
+    return Outcome(Unsure(order.attempt_id, order.sends, why, at + again_after(order.tries), at, (_error(order),)))
 
 
 def _seen(order: Order, paid: Paid, at: datetime) -> Outcome:
     if paid.payout.status not in RANKS:
-        return _unsure(order, "UNREADABLE_ANSWER", at)
+        if at - order.first_sent_at <= SURE_OF_NOTHING:
+            return _unsure(order, "UNREADABLE_ANSWER", at)
+        why = f"The provider shows {paid.payout.id} in the status {paid.payout.status}, which is unknown here."
+        return Outcome(Doubtful(order.attempt_id, order.sends, why, at, (_error(order),)))
     said = (Said("08/04", order.reference, paid.body), Said("08/05", paid.payout.id))
     return Outcome(Seen(order.attempt_id, paid.payout, "REPLY", at, said))
 

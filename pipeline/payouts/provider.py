@@ -19,6 +19,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from pipeline.errors import AppError
 from pipeline.packets.contracts.common import parse
 from pipeline.packets.contracts.webhook import PayoutEntity
+from pipeline.payouts import throttle
 from pipeline.payouts.answers import Accepted, Answer, Paused, Reply, Unknown, Why, judge
 from pipeline.settings import Settings
 
@@ -255,6 +256,8 @@ class Provider:
             options["headers"]["Content-Type"] = "application/json"
         if params is not None:
             options["params"] = dict(params)
+        if not self._target.sandboxed:
+            throttle.live.wait()
         try:
             self._client.request(method, path, **options)
         except _AnsweredError as answered:

@@ -51,10 +51,11 @@ _CLAIM = text(f"""
                SELECT FROM payout.payout p JOIN access.account a ON a.id = p.beneficiary_id WHERE p.id = q.payout_id AND {FROZEN}))
         ORDER BY q.next_send_at, q.id LIMIT :limit FOR UPDATE OF q SKIP LOCKED)
     UPDATE payout.attempt t SET lease_until = :lease, next_send_at = :lease, modified_at = :now
-    FROM due, payout.payout p, sdcrs.report r
-    WHERE t.id = due.id AND p.id = t.payout_id AND r.id = p.report_id
+    FROM due, payout.payout p, sdcrs.report r, access.account a
+    WHERE t.id = due.id AND p.id = t.payout_id AND r.id = p.report_id AND a.id = p.beneficiary_id
     RETURNING t.id, t.tenant_id, t.payout_id, t.reference_id, t.idempotency_key, t.request_sealed, t.sends, t.tries, t.first_sent_at,
-              due.phase AS before, p.report_id, p.report_number, p.beneficiary_id, p.amount_paise, r.service_type
+              due.phase AS before, p.report_id, p.report_number, p.beneficiary_id, p.amount_paise, r.service_type,
+              {FROZEN} AS frozen
 """)  # noqa: S608 - constant fragments, no value
 _INTEND = text("""
     UPDATE payout.attempt a
@@ -250,6 +251,7 @@ class SendJob:
                 tries=one.row.tries,
                 before="PREPARED" if one.row.before == "PREPARED" else "UNKNOWN",  # a lease that ran out is unknown
                 first_sent_at=written[one.row.id].first_sent_at,
+                frozen=one.row.frozen,
             )
             for one in ours
         ]

@@ -149,6 +149,28 @@ def test_a_payout_row_that_somebody_holds_is_set_aside_and_its_outcome_is_learnt
     assert [house.report(one).status for one in (held, free)] == ["RESOLVED", "RESOLVED"]
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_an_unknown_order_of_a_teacher_frozen_since_is_looked_up_and_not_sent_again(house: House, taken: bool) -> None:
+    house.deaf = True
+    teacher = house.teacher()
+    (report_id,) = house.captured(teacher)
+    house.sandbox.fault("drop_after_commit" if taken else "drop_before_commit")
+    house.run()
+    freeze = "UPDATE access.account SET standing = :standing, standing_reason = :reason WHERE id = :id"
+    house.execute(freeze, standing="BAN", reason="a test", id=teacher.account_id)
+    house.move_clock(house.clock.now() + timedelta(minutes=10))
+    house.run()
+    (attempt,) = house.attempts(report_id)
+    assert len(house.sandbox.of(attempt.reference_id)) == int(taken)
+    assert (attempt.phase, attempt.last_error) == (("ACCEPTED", None) if taken else ("UNKNOWN", "FROZEN_WHILE_UNKNOWN"))
+    house.execute(freeze, standing="GOOD", reason=None, id=teacher.account_id)
+    house.deaf = False
+    house.move_clock(house.clock.now() + timedelta(minutes=10))
+    house.to_the_end()
+    assert house.report(report_id).status == "RESOLVED"
+    assert len(house.sandbox.of(attempt.reference_id)) == 1
+
+
 def test_a_provider_that_is_not_there_leaves_everything_unsent(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     (report_id,) = house.captured(house.teacher())
     job = house.job("payout.send")

@@ -3,8 +3,11 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,6 +22,7 @@ from pipeline.payouts.provider_state import pause_s
 from pipeline.payouts.sandbox import config as theirs
 from pipeline.payouts.sandbox import refusals
 from pipeline.payouts.sources import pull_payouts, pull_statement
+from pipeline.payouts.throttle import Throttle
 from pipeline.settings import load
 
 
@@ -280,3 +284,20 @@ def test_lines_answer_in_the_order_of_their_calls() -> None:
         assert [n for n, _ in answers] == list(range(20))
         assert all(isinstance(answer, Paid) for _, answer in answers)
         lines.close()
+
+
+def test_calls_to_the_live_provider_go_out_at_an_even_pace_whichever_thread_makes_them() -> None:
+    pace, began = Throttle(100), time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        ends = sorted(pool.map(lambda _: (pace.wait(), time.monotonic())[1], range(9)))
+    assert ends[-1] - began >= 8 / 100
+    assert ends[0] - began < 8 / 100, "the first does not wait for the others"
+
+
+def test_only_the_live_provider_is_called_at_a_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[str] = []
+    monkeypatch.setattr(room.throttle.live, "wait", lambda: waits.append("waited"))
+    for sandboxed in (True, False):
+        target = replace(target_of(load({})), base_url="http://127.0.0.1:9", sandboxed=sandboxed)
+        assert Provider(target).fetch_payout("pout_1") == Paused("UNREACHABLE")
+    assert waits == ["waited"]
