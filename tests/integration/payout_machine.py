@@ -72,9 +72,16 @@ class PayoutMachine(RuleBasedStateMachine):
 
     # The house --------------------------------------------------------------------------------------------------------
 
-    @initialize(owed=st.lists(st.tuples(teachers, st.none() | troubles), min_size=2, max_size=4))
-    def begin(self, owed: list[tuple[int, str | None]]) -> None:
+    @initialize(
+        owed=st.lists(st.tuples(teachers, st.none() | troubles), min_size=2, max_size=4),
+        replay=st.sampled_from(("latest", "saved")),
+        key_in_flight=st.sampled_from(("wait", "conflict")),
+        fee_paise=st.sampled_from((0, 118)),
+    )
+    def begin(self, owed: list[tuple[int, str | None]], **undocumented: Any) -> None:
+        """Where the provider's documents are silent or differ, either behaviour must do."""
         self.ground.empty()
+        self.ground.sandbox.post("settings", **undocumented)
         self.ground.sandbox.post("balance", amount_paise=OPENING_PAISE)
         self.jobs, self.others = payout_jobs(self.ground.rt), payout_jobs(self.ground.rt)
         for teacher, trouble in owed:

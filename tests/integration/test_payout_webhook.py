@@ -76,6 +76,7 @@ REFUSED = [
     ({"X-Razorpay-Signature": sign(b"{}", "the api key's secret")}, b"{}", "SDCRS_BAD_SIGNATURE"),
     ({"X-Razorpay-Signature": sign(b"{} ")}, b"{}", "SDCRS_BAD_SIGNATURE"),
     ({"X-Razorpay-Signature": sign(b"\xff\xfe{")}, b"\xff\xfe{", "SDCRS_INVALID_JSON"),
+    ({"X-Razorpay-Signature": sign("{}".encode("utf-16"))}, "{}".encode("utf-16"), "SDCRS_INVALID_JSON"),
     ({"X-Razorpay-Signature": sign(b"[]")}, b"[]", "SDCRS_INVALID_JSON"),
     ({"X-Razorpay-Signature": sign(b"x" * (MAX_BYTES + 1))}, b"x" * (MAX_BYTES + 1), "SDCRS_BODY_TOO_LARGE"),
 ]

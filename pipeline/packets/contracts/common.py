@@ -67,7 +67,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_json(raw: bytes) -> Any:
     """The JSON of a request, fit to be stored. Raises SDCRS_INVALID_JSON for what no database could keep: NaN, NUL, half characters."""
     try:
-        value = json.loads(raw, parse_constant=_no_constant)
+        value = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant)  # left to itself it also takes UTF-16 and 32
     except RecursionError as error:
         raise AppError("SDCRS_INVALID_JSON", detail="nested too deep") from error
     except UnicodeDecodeError as error:
