@@ -22,15 +22,26 @@ LEASE_OVER = timedelta(minutes=2)  # by then a killed worker's lease has run out
 # What the worker had in hand when it was killed, where that is, and whether it is before or after the named piece
 PLACES = {
     "payout reserved, not committed": ("pipeline.payouts.opening:_move", "before"),
+    "cap reserved, ledger and report not moved": ("pipeline.payouts.opening:enter", "before"),
     "payout opened, not committed": ("pipeline.payouts.opening:_move", "after"),
     "request written down and committed, nothing sent": ("pipeline.payouts.send:SendJob._begin", "after"),
     "contact made at the provider, not kept": ("pipeline.payouts.send:SendJob._register", "after"),
     "order taken by the provider, nothing learnt": ("pipeline.payouts.send:SendJob._finish", "before"),
+    "outcome in the ledger, report not moved": ("pipeline.payouts.settle:enter", "after"),
     "outcome settled, not committed": ("pipeline.payouts.commit:settle", "after"),
     "outcome committed": ("pipeline.payouts.send:SendJob._finish", "after"),
     "webhook settled, not committed": ("pipeline.payouts.webhook:settle", "after"),
     "messages written, position not": ("pipeline.notifications.follower:notify", "after"),
 }
+LATER = {
+    "cap reserved for a retry, nothing opened": ("pipeline.payouts.retry:_open", "before"),
+    "retry opened, not committed": ("pipeline.payouts.retry:_open", "after"),
+    "retry written down and committed, nothing sent": ("pipeline.payouts.send:SendJob._begin", "after"),
+    "outcome polled, nothing learnt": ("pipeline.payouts.poll:PollJob._finish", "before"),
+    "polled outcome settled, not committed": ("pipeline.payouts.commit:settle", "after"),
+}
+RETRY_DUE = timedelta(minutes=61)
+POLL_DUE = timedelta(minutes=3)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +54,14 @@ def house(rt: Runtime) -> Iterator[House]:
 def test_a_worker_killed_with(had: str, house: House) -> None:
     expected = tell(house, killed_at=None)
     assert tell(house, killed_at=PLACES[had]) == expected
+    house.check_money()
+
+
+@pytest.mark.parametrize("had", LATER)
+def test_a_worker_killed_later_with(had: str, house: House) -> None:
+    live = retried if "retr" in had else polled
+    expected = live(house, killed_at=None)
+    assert live(house, killed_at=LATER[had]) == expected
     house.check_money()
 
 
@@ -65,6 +84,39 @@ def tell(house: House, killed_at: tuple[str, str] | None) -> list[object]:
             house.sandbox.settle()  # the webhook is stored; nobody has looked at it
         die(house, *killed_at)
         house.move_clock(house.clock.now() + LEASE_OVER)
+    return left(house, report_id)
+
+
+def retried(house: House, killed_at: tuple[str, str] | None) -> list[object]:
+    """The same of a report whose first payout fails and whose automatic retry is paid."""
+    (report_id,) = house.captured(house.teacher(vpa="fails.once@sandbox"))
+    house.to_the_end()
+    assert house.report(report_id).status == "PAYOUT_FAILED"
+    house.move_clock(house.clock.now() + RETRY_DUE)
+    if killed_at is not None:
+        die(house, *killed_at)
+        house.move_clock(house.clock.now() + LEASE_OVER)
+    return left(house, report_id)
+
+
+def polled(house: House, killed_at: tuple[str, str] | None) -> list[object]:
+    """The same of a report whose payout is paid while no webhook comes through."""
+    house.deaf = True
+    (report_id,) = house.captured(house.teacher())
+    house.run()
+    house.sandbox.settle()
+    house.move_clock(house.clock.now() + POLL_DUE)
+    if killed_at is not None:
+        die(house, *killed_at)
+        house.move_clock(house.clock.now() + LEASE_OVER)
+    house.run()
+    assert house.report(report_id).status == "RESOLVED"
+    house.deaf = False
+    return left(house, report_id)
+
+
+def left(house: House, report_id: UUID) -> list[object]:
+    """Let everything end, and say what is left of a report."""
     jobs = all_jobs(house.rt)
     run_until_idle(jobs, house.clock)
     house.to_the_end()
@@ -74,7 +126,7 @@ def tell(house: House, killed_at: tuple[str, str] | None) -> list[object]:
         [(row.version, row.action, row.to_state) for row in house.history(report_id)],
         [(attempt.number, attempt.phase, attempt.provider_status) for attempt in house.attempts(report_id)],
         sorted(house.ledger(report_id)),
-        [one["status"] for one in house.sandbox.of(house.attempts(report_id)[0].reference_id)],
+        [one["status"] for attempt in house.attempts(report_id) for one in house.sandbox.of(attempt.reference_id)],
         messages(house, report_id),
     ]
 
