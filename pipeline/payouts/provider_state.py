@@ -13,6 +13,8 @@ from pipeline.payouts.answers import Why
 # A person must put these right, so asking again soon is of no use
 OUR_FAULT: frozenset[str] = frozenset({"UNAUTHORISED", "IP_REFUSED", "NOT_ENABLED", "WRONG_ACCOUNT"})
 OUR_FAULT_PAUSE_S = 300
+# Whoever says so is overburdened or half down: others wait too, even if some calls of the same round were answered
+WAIT_FOR_IT: frozenset[str] = frozenset({"THROTTLED", "SERVER_ERROR"})
 FIRST_PAUSE_S = 1.0  # a restarting provider is back in seconds
 LONGEST_PAUSE_S = 60.0  # an outage is noticed to be over within a minute
 
@@ -46,9 +48,9 @@ def pause_s(why: Why, pauses: int, wait_s: float | None) -> float:
 
 
 def note_calls(conn: Connection, troubles: Sequence[tuple[Why, float | None]], answered: bool, now: datetime) -> None:
-    """After a round of calls: pause when none was answered or the provider asked for it, go on when one was. Does not commit."""
+    """After a round of calls: pause when none was answered or one tells to wait, else go on when one was. Does not commit."""
     real = [trouble for trouble in troubles if trouble[0] != "NOT_SENT"]  # our own time was up: the provider was not asked
-    asked = [trouble for trouble in real if trouble[0] in OUR_FAULT or trouble[0] == "THROTTLED"]
+    asked = [trouble for trouble in real if trouble[0] in OUR_FAULT | WAIT_FOR_IT]
     if real and (asked or not answered):
         row = conn.execute(_READ).one_or_none()
         why, wait_s = max(asked or real, key=lambda trouble: pause_s(trouble[0], 0, trouble[1]))

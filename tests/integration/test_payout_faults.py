@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.payouts import commands, commit, decide, provider_state
+from pipeline.payouts.answers import Why
 from pipeline.payouts.provider import Lines
 from pipeline.payouts.send import SendJob
 from pipeline.runtime import Runtime
@@ -123,6 +124,16 @@ def test_a_late_answer_to_another_worker_does_not_end_a_pause(house: House) -> N
         provider_state.note_calls(conn, [], answered=True, now=now + timedelta(seconds=121))
         provider_state.note_calls(conn, [("SERVER_ERROR", None)], answered=False, now=now + timedelta(seconds=122))
         assert provider_state.paused_until(conn, now + timedelta(seconds=122)) == now + timedelta(seconds=123), "it begins anew"
+
+
+@pytest.mark.parametrize("why", ["UNAUTHORISED", "IP_REFUSED", "THROTTLED", "SERVER_ERROR"])
+def test_one_answer_that_tells_to_wait_pauses_the_queue_though_others_were_good(house: House, why: Why) -> None:
+    now = house.clock.now()
+    with house.rt.database.worker() as conn:
+        provider_state.note_calls(conn, [("TIMEOUT", None)], answered=True, now=now)
+        assert provider_state.paused_until(conn, now) is None, "one that hangs among others is that one's matter"
+        provider_state.note_calls(conn, [(why, None)], answered=True, now=now)
+        assert provider_state.paused_until(conn, now) is not None
 
 
 def test_a_payout_row_that_somebody_holds_is_set_aside_and_its_outcome_is_learnt_again(
