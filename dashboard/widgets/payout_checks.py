@@ -1,8 +1,7 @@
-"""Reconciliation: compare a window with the provider, and read what a run found: the field, both values, the age, what to do."""
+"""Reconciliation: compare a window with the provider, or with an account statement from a file, and choose the run to read."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from uuid import UUID
 
 import streamlit as st
 from sqlalchemy import RowMapping
@@ -10,16 +9,16 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext, perform
-from dashboard.widgets import payout_words as words
-from dashboard.widgets.rows import escape, mark
+from dashboard.widgets import payout_findings
 from dashboard.widgets.shell import Tile, tiles
 from pipeline.access.policy import can
-from pipeline.payouts.reconcile import reconcile
+from pipeline.errors import AppError
+from pipeline.payouts.reconcile import Run, reconcile, reconcile_file
 
 RUNS = 20  # months of weekly runs
-ITEMS = 50
 DAYS = 7
-TITLES = ("Found", "Payout", "Field", "Ours", "Theirs", "Age", "Next step")
+STATEMENT = "payouts.statement"
+STATEMENT_MB = 200  # as the payout room takes it
 
 
 def show(ctx: PageContext) -> None:
@@ -47,10 +46,23 @@ def compare(ctx: PageContext) -> str:
     """Compare the chosen days with the provider; the run is shown at once."""
     since, until = _chosen(ctx)
     run = reconcile(ctx.runtime, ctx.caller, since, until, ctx.now)
+    return f"Compared {formats.count(run.ours)} of our payouts with {formats.count(run.theirs)} of the provider's: {_chosen_now(run)}."
+
+
+def compare_file(ctx: PageContext) -> str:
+    """Compare our payouts with the chosen statement, for the time that it covers; the run is shown at once."""
+    file = st.session_state.get(STATEMENT)
+    if file is None:
+        raise AppError("SDCRS_FACT_MISSING", action="The comparison", field="a statement file")
+    run = reconcile_file(ctx.runtime, ctx.caller, file.name, file.getvalue(), ctx.now)
+    return f"Compared {formats.count(run.ours)} of our payouts with the statement {file.name}: {_chosen_now(run)}."
+
+
+def _chosen_now(run: Run) -> str:
+    """Show the run from its first finding on; says what it found."""
     st.session_state["payouts.run"] = run.id
     st.session_state["payouts.items"] = 0
-    found = f"{formats.count(run.exceptions)} to look at" if run.exceptions else "both sides agree"
-    return f"Compared {formats.count(run.ours)} of our payouts with {formats.count(run.theirs)} of the provider's: {found}."
+    return f"{formats.count(run.exceptions)} to look at" if run.exceptions else "all sides agree"
 
 
 def _window(ctx: PageContext) -> None:
@@ -59,6 +71,16 @@ def _window(ctx: PageContext) -> None:
         st.date_input("From", today - timedelta(days=DAYS - 1), max_value=today, format="DD/MM/YYYY", key="payouts.from", width=160)
         st.date_input("To", today, max_value=today, format="DD/MM/YYYY", key="payouts.to", width=160)
         st.button("Reconcile", icon=":material/compare_arrows:", type="primary", key="payouts.reconcile", on_click=perform, args=(compare,))
+    with st.expander("Compare with an account statement from a file", icon=":material/upload_file:"):
+        st.caption("CSV or XLSX, with the columns created_at, credit, debit, balance, payout_id and utr. The provider is not asked.")
+        st.file_uploader("Account statement", type=["csv", "xlsx"], max_upload_size=STATEMENT_MB, key=STATEMENT)
+        st.button(
+            "Compare with this file",
+            key="payouts.reconcile_file",
+            disabled=st.session_state.get(STATEMENT) is None,
+            on_click=perform,
+            args=(compare_file,),
+        )
 
 
 def _chosen(ctx: PageContext) -> tuple[datetime, datetime]:
@@ -78,75 +100,25 @@ def _called(ctx: PageContext, run: RowMapping) -> str:
     window = f"{formats.local_date(run['window_starts_at'], ctx.zone)} to {formats.local_date(run['window_ends_at'], ctx.zone)}"
     found = f"{formats.count(run['exceptions'])} to look at" if run["exceptions"] else "all agree"
     area = ctx.tenants.get(run["tenant_id"], run["tenant_id"])
-    return f"{formats.local_time(run['run_at'], ctx.zone)} · {area} · {window} · {found}"
+    source = f" · {run['file_name']}" if run["file_name"] else ""
+    return f"{formats.local_time(run['run_at'], ctx.zone)} · {area} · {window}{source} · {found}"
 
 
 def _run(ctx: PageContext, run: RowMapping) -> None:
-    tiles(
-        [
-            Tile("Our payouts", formats.count(run["ours"])),
-            Tile("The provider's", formats.count(run["theirs"])),
-            Tile("Both agree", formats.count(run["matched"])),
-            Tile("On their way", formats.count(run["in_flight"])),
-            Tile("To look at", formats.count(run["exceptions"])),
-        ]
-    )
-    offset = int(st.session_state.get("payouts.items", 0)) if st.session_state.get("payouts.items_of") == run["id"] else 0
-    st.session_state["payouts.items_of"] = run["id"]
-    with ctx.begin() as conn:
-        kinds = queries.rows(conn, "payouts.run_kinds", run_id=run["id"])
-        kind = _kind({row["kind"]: int(row["found"]) for row in kinds}, run["id"])
-        found = queries.rows(conn, "payouts.run_items", run_id=run["id"], kind=kind, limit=ITEMS + 1, offset=offset)
-    if not found:
-        st.success("Both sides agree on every payout of this window.", icon=":material/check_circle:")
-        return
-    st.html(_table(found[:ITEMS]))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{formats.count(offset + 1)}–{formats.count(offset + min(len(found), ITEMS))}", width="content")
-        if offset or len(found) > ITEMS:
-            st.button("Previous", type="tertiary", disabled=not offset, on_click=_move, args=(offset - ITEMS,), key="payouts.items_back")
-            st.button("Next", type="tertiary", disabled=len(found) <= ITEMS, on_click=_move, args=(offset + ITEMS,), key="payouts.items_on")
-
-
-def _kind(counts: dict[str, int], run_id: UUID) -> str | None:
-    if len(counts) < 2:
-        return None
-    return st.pills(
-        "What was found",
-        list(counts),
-        format_func=lambda kind: f"{words.KINDS.get(kind, (formats.words(kind), ''))[0]} ({formats.count(counts[kind])})",
-        key=f"payouts.kind.{run_id}",
-    )
-
-
-def _table(items: list[RowMapping]) -> str:
-    lines = "".join(_line(item) for item in items)
-    head = "".join(f'<th scope="col">{title}</th>' for title in TITLES)
-    return f'<table class="data found"><caption>Findings</caption><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
-
-
-def _line(item: RowMapping) -> str:
-    label, colour = words.KINDS.get(item["kind"], (formats.words(item["kind"]), "gray"))
-    name = item["report_number"] or item["reference_id"] or item["provider_payout_id"] or formats.ABSENT
-    if item["report_number"]:
-        href = f"/payouts?report={item['report_number']}"
-        name_html = f'<a href="{escape(href)}" target="_self">{escape(name)}</a>'
-    else:
-        name_html = escape(name)
-    theirs = escape(item["provider_payout_id"] or "")
-    field = words.FIELDS.get(item["field"], formats.words(item["field"])) if item["field"] else formats.ABSENT
-    cells = (
-        (0, mark(label, colour)),
-        (1, f"{name_html}<small>{theirs}</small>"),
-        (2, escape(field)),
-        (3, escape(words.value(item["field"], item["ours"]))),
-        (4, escape(words.value(item["field"], item["theirs"]))),
-        (5, escape(formats.duration(item["age_s"]))),
-        (6, escape(item["next_step"])),
-    )
-    # a phone shows each line as a card; there the cells carry the titles
-    return "<tr>" + "".join(f'<td data-title="{TITLES[number]}">{cell}</td>' for number, cell in cells) + "</tr>"
-
-
-def _move(offset: int) -> None:
-    st.session_state["payouts.items"] = max(offset, 0)
+    shown = [Tile("Our payouts", formats.count(run["ours"]))]
+    if run["source"] == "PROVIDER":
+        shown.append(Tile("The provider's", formats.count(run["theirs"])))
+    if run["lines"] is not None:
+        shown.append(Tile("Statement lines", formats.count(run["lines"])))
+    shown += [
+        Tile("All agree", formats.count(run["matched"])),
+        Tile("On their way", formats.count(run["in_flight"])),
+        Tile("To look at", formats.count(run["exceptions"])),
+    ]
+    tiles(shown)
+    if run["opening_paise"] is not None:
+        st.caption(
+            f"The account held {formats.inr(run['opening_paise'])}, {formats.inr(run['credited_paise'])} came in, "
+            f"{formats.inr(run['debited_paise'])} went out, and it holds {formats.inr(run['closing_paise'])}."
+        )
+    payout_findings.show(ctx, run["id"])

@@ -27,9 +27,19 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "REVERSED_AFTER_SETTLED": ("Money came back", "orange"),
     "UTR_REUSED": ("Bank reference used twice", "red"),
     "STUCK": ("Stuck at the provider", "orange"),
+    "BALANCE_BROKEN": ("Balance does not follow", "red"),
     "IN_FLIGHT": ("On its way", "gray"),
 }
-FIELDS: Mapping[str, str] = {"status": "State", "amount": "Amount", "fund_account_id": "Account", "utr": "Bank reference", "id": "Payout"}
+FIELDS: Mapping[str, str] = {
+    "status": "State",
+    "amount": "Amount",
+    "fund_account_id": "Account",
+    "utr": "Bank reference",
+    "id": "Payout",
+    "statement": "Money",
+    "debit": "Debit",
+    "balance": "Balance",
+}
 
 WAITS: Mapping[str, str] = {
     "UNREACHABLE": "it cannot be reached",
@@ -79,6 +89,6 @@ def value(field: str | None, text: str | None) -> str:
     """One side of what differs: amounts as money, provider's states as words."""
     if text is None:
         return formats.ABSENT
-    if field == "amount" and text.isdecimal():
+    if field in ("amount", "debit", "balance") and text.removeprefix("-").isdecimal():
         return formats.inr(int(text))
-    return formats.words(text) if field == "status" else text
+    return formats.words(text) if field in ("status", "statement") else text

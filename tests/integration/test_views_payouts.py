@@ -1,10 +1,11 @@
 """The payouts page as each role: what it shows, what a state admin does there, and that nothing is sent without a second click."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from dashboard.widgets import payout_acts
+from dashboard.widgets import payout_acts, payout_findings
 from pipeline.errors import AppError
 from tests import factories
 from tests.console import shown, tab, token_for
@@ -220,6 +221,95 @@ def test_a_reconciliation_is_run_for_the_chosen_window_and_what_it_finds_is_told
     with open_page(house, house.people.district_admin, **{"payouts.view": "Reconciliation"}) as test:
         test.run()
         assert "payouts.reconcile" not in {one.key for one in test.button}
+
+
+def returned(house, count):
+    """Reports of paid payouts that the bank returned, of which we have heard nothing, and the run's moment."""
+    house.move_clock(house.clock.now() + timedelta(days=31))
+    ids = house.captured(*[house.teacher() for _ in range(count)])
+    house.to_the_end()
+    house.deaf = True
+    for one in ids:
+        house.sandbox.post(f"payouts/{house.attempts(one)[0].provider_payout_id}", status="reversed")
+    house.move_clock(house.clock.now() + timedelta(hours=3))
+    house.deaf = False
+    return ids
+
+
+def test_exceptions_are_put_right_singly_and_together_and_set_aside_with_a_reason(house):
+    ids = returned(house, 3)
+    with open_page(house, house.people.admin, **{"payouts.view": "Reconciliation"}) as test:
+        test.run()
+        button(test, "payouts.reconcile").click().run()
+        page = shown(test)
+        assert "State: Processed in our books, Reversed at the provider; 3 h" in page
+        assert "The account held" in page
+        next(one for one in test.button if (one.key or "").startswith("payouts.fix.")).click().run()
+        assert not test.exception
+        assert sum(house.report(one).status == "PAYOUT_FAILED" for one in ids) == 1
+        assert "Put right: The provider shows" in shown(test)
+        assert button(test, "payouts.fix").disabled
+        button(test, "payouts.tick_all").click().run()
+        button(test, "payouts.aside").click().run()
+        assert "needs a reason" in shown(test)
+        button(test, "payouts.tick_all").click().run()
+        button(test, "payouts.fix").click().run()
+        assert not test.exception
+        assert "2 of 2 put right" in shown(test)
+        assert [house.report(one).status for one in ids] == ["PAYOUT_FAILED"] * 3
+
+
+def test_what_a_person_found_out_is_kept_with_the_exception(house):
+    (report_id,) = returned(house, 1)
+    with open_page(house, house.people.admin, **{"payouts.view": "Reconciliation"}) as test:
+        test.run()
+        button(test, "payouts.reconcile").click().run()
+        button(test, "payouts.tick_all").click().run()
+        next(one for one in test.text_input if one.key.startswith("payouts.reason.")).set_value("The bank <b>knows</b> of it").run()
+        button(test, "payouts.aside").click().run()
+        page = shown(test)
+        assert "Set aside: The bank &lt;b&gt;knows&lt;/b&gt; of it" in page
+        assert house.people.admin.username in page
+    assert house.report(report_id).status == "RESOLVED"
+    with open_page(house, house.people.auditor, **{"payouts.view": "Reconciliation"}) as test:
+        test.run()
+        assert "Set aside: The bank" in shown(test)
+        keys = {one.key or "" for one in (*test.button, *test.checkbox)}
+        assert not [key for key in keys if key.startswith(("payouts.fix", "payouts.aside", "payouts.tick"))]
+
+
+SENTENCES = [
+    ("AMOUNT_MISMATCH", "amount", "50000", "500000", "Amount: ₹500 in our books, ₹5,000 at the provider; 2 h"),
+    ("AMOUNT_MISMATCH", "debit", "50000", "50590", "Debit: ₹500 in our books, ₹505.90 in the statement; 2 h"),
+    ("REVERSED_AFTER_SETTLED", "statement", "processed", "returned", "Money: Processed in our books, Returned in the statement; 2 h"),
+    ("UTR_REUSED", "utr", "pout_1", "pout_2", "Bank reference: pout_1 and pout_2; 2 h"),
+    ("BALANCE_BROKEN", "balance", "-100", "900", "Balance: -₹1 by the lines before it, ₹9 as the line says; 2 h"),
+    ("MISSING_AT_PROVIDER", "status", "processed", None, "State: Processed in our books, nothing at the provider; 2 h"),
+    ("IN_FLIGHT", None, None, None, "Sent 2 h"),
+]
+
+
+@pytest.mark.parametrize(("kind", "field", "ours", "theirs", "sentence"), SENTENCES, ids=[case[4] for case in SENTENCES])
+def test_an_exception_is_told_in_a_sentence(kind, field, ours, theirs, sentence):
+    item = {"kind": kind, "field": field, "ours": ours, "theirs": theirs, "age_s": 7200}
+    assert payout_findings.differs(item).startswith(sentence)
+
+
+def test_a_statement_file_is_compared_and_one_that_cannot_be_read_says_where(house):
+    report_id = returned(house, 1)[0]
+    attempt = house.attempts(report_id)[0]
+    at = house.clock.now() - timedelta(hours=3, minutes=1)
+    rows = ["id,created_at,credit,debit,balance,payout_id", f"s1,{at.isoformat()},,five,0,{attempt.provider_payout_id}"]
+    with open_page(house, house.people.admin, **{"payouts.view": "Reconciliation"}) as test:
+        test.run()
+        test.get("file_uploader")[0].set_value(("march.csv", "\n".join(rows).encode(), "text/csv")).run()
+        button(test, "payouts.reconcile_file").click().run()
+        assert "march.csv, line 2, column debit: five is no amount" in shown(test).replace("\\", "")
+        good = [rows[0], rows[1].replace("five", "500")]
+        test.get("file_uploader")[0].set_value(("april.csv", "\n".join(good).encode(), "text/csv")).run()
+        button(test, "payouts.reconcile_file").click().run()
+        assert not test.exception
+        assert "Compared 1 of our payouts with the statement april.csv: all sides agree." in shown(test).replace("\\", "")
 
 
 def test_a_district_admin_who_calls_the_command_itself_is_refused(house):
