@@ -111,6 +111,7 @@ def run(folder: Path, reports: int, kills: int, seed: int, say: Callable[[str], 
         with _killing(house, drive, kills, Random(seed + 1)) as killed:
             drive.play()
         say(f"{reports} reports driven, {dict(killed)} killed, {time.monotonic() - began:.0f} s")
+        _recover(house)  # the last may have been killed just now
         house.stop("worker")
         _drain(house)
         house.stop_all()
@@ -290,6 +291,21 @@ def _photos(rt: Runtime, teacher: Person, seed: int) -> tuple[UUID, UUID]:
 
 def _capture(rt: Runtime, officer: Person, seed: int) -> UUID:
     return upload(rt, officer.caller, TENANT, "SDCRS", "capture", [("c.jpg", photo(seed, "capture", *PLACE, rt.clock.now()))])[0].id
+
+
+def _recover(house: House) -> None:
+    """Wait for the database, and have everything running again."""
+    patience = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with house.rt.database.worker():
+                break
+        except (AppError, DBAPIError):
+            if time.monotonic() > patience:
+                raise
+            time.sleep(LOOK_S)
+    house.start(*(name for name in SERVICES if not house.alive(name)))
+    house.wait_ready(*SERVICES)
 
 
 def _drain(house: House) -> None:
