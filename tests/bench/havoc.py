@@ -304,8 +304,11 @@ def _recover(house: House) -> None:
             if time.monotonic() > patience:
                 raise
             time.sleep(LOOK_S)
-    house.start(*(name for name in SERVICES if not house.alive(name)))
-    house.wait_ready(*SERVICES)
+    while not all(house.answers(name) for name in SERVICES):  # one that was started without a database ends by itself
+        house.start(*(name for name in SERVICES if not house.alive(name)))
+        if time.monotonic() > patience:
+            raise TimeoutError(f"not everything came back within {PATIENCE_S} s")
+        time.sleep(LOOK_S)
 
 
 def _drain(house: House) -> None:
