@@ -32,13 +32,10 @@ def show(ctx: PageContext) -> None:
         return
     ids = [run["id"] for run in runs]
     called = {run["id"]: _called(ctx, run) for run in runs}
-    wanted = st.session_state.get("payouts.run")
-    run_id = st.selectbox(
-        "Run",
-        ids,
-        index=ids.index(wanted) if wanted in ids else 0,
-        format_func=lambda one: called[one],
-    )
+    if st.session_state.get("payouts.run") not in ids:
+        st.session_state.pop("payouts.run", None)
+    # with a key: a browser keeps the old choice of a list without one, though a new run was set to be shown
+    run_id = st.selectbox("Run", ids, format_func=lambda one: called[one], key="payouts.run")
     _run(ctx, next(run for run in runs if run["id"] == run_id))
 
 
