@@ -31,10 +31,14 @@ def show(ctx: PageContext) -> None:
         st.info("Nothing has been compared with the provider yet. It is done by itself every week.", icon=":material/compare_arrows:")
         return
     ids = [run["id"] for run in runs]
-    called = {run["id"]: _called(ctx, run) for run in runs}
+    labels = [_called(ctx, run) for run in runs]
+    # the browser knows choices by their words alone: two runs of one minute need different ones
+    called = {
+        one: label + f" ({labels[:at].count(label) + 1})" * (label in labels[:at])
+        for at, (one, label) in enumerate(zip(ids, labels, strict=True))
+    }
     if st.session_state.get("payouts.run") not in ids:
         st.session_state.pop("payouts.run", None)
-    # with a key: a browser keeps the old choice of a list without one, though a new run was set to be shown
     run_id = st.selectbox("Run", ids, format_func=lambda one: called[one], key="payouts.run")
     _run(ctx, next(run for run in runs if run["id"] == run_id))
 

@@ -97,9 +97,19 @@ def test_the_books_are_compared_with_the_provider(bank, house, page):
         "WHERE payout_id = (SELECT id FROM payout.payout WHERE report_id = :id)",
         id=report_id,
     )
+    (attempt,) = bank.attempts(report_id)
+    bank.execute("UPDATE sandbox.payout SET created_at = created_at - interval '2 hours' WHERE id = :id", id=attempt.provider_payout_id)
     desks.sign_in(page, house, bank.people.admin.username, "/payouts?payouts.view=Reconciliation")
     page.get_by_role("button", name="Reconcile").click()
     expect(page.get_by_text(re.compile(r"Compared \d+ of our payouts with \d+ of the provider's"))).to_be_visible()
+    desks.nothing_is_cut_off(page)
+    number = bank.report(report_id).report_number
+    desks.still(page)
+    tick = page.get_by_role("checkbox", name=f"Choose different state, {number}")
+    page.get_by_test_id("stCheckbox").filter(has=tick).locator("label").click()
+    expect(page.get_by_text(re.compile(r"^1 of \d+ chosen$"))).to_be_visible(timeout=desks.WAIT_MS)
+    page.get_by_role("button", name="Put right").click()
+    expect(page.get_by_text(re.compile(rf"{number}: The provider shows .* our books say so now"))).to_be_visible(timeout=desks.WAIT_MS)
     desks.nothing_is_cut_off(page)
 
 
