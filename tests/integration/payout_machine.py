@@ -27,6 +27,8 @@ from pipeline.jobs.job import Job
 from pipeline.payouts import commands
 from pipeline.payouts.decide import decide
 from pipeline.payouts.jobs import payout_jobs
+from pipeline.payouts.poll import PollJob
+from pipeline.payouts.send import SendJob
 from pipeline.payouts.webhook import receive
 from tests.integration.payout_ground import ADDRESSES, Ground
 from tests.integration.test_failpoints import PLACES
@@ -317,6 +319,14 @@ class PayoutMachine(RuleBasedStateMachine):
         """All troubles end; each obligation must end too, and all that was ever said, said twice more, changes nothing."""
         if not self.jobs:
             return
+        try:
+            self.end_well()
+        finally:
+            for job in self.jobs + self.others:
+                if isinstance(job, SendJob | PollJob):
+                    job._lines.close()
+
+    def end_well(self) -> None:
         self.ground.sandbox.no_faults()
         self.ground.sandbox.post("funds", amount_paise=100_000_000)
         for teacher in range(len(self.ground.teachers)):
