@@ -1,6 +1,6 @@
 """Takes the README's pictures from a running demo: `python -m docs.screenshots http://127.0.0.1:8501`.
 
-One picture per role of the page that it lands on, and two as a phone shows them. Needs Debian's Chromium.
+One picture per role of the page that it lands on, one of the fraud page, and two as a phone shows them. Needs Debian's Chromium.
 """
 
 import sys
@@ -14,25 +14,26 @@ DESKTOP = (1280, 800)
 PHONE = (360, 640)
 SETTLE_MS = 1500  # maps and charts draw after the page has been sent
 
-# file name, demo account, window
+# file name, demo account, window, page (empty: where the account lands)
 PICTURES = (
-    ("teacher", "T12345", DESKTOP),
-    ("verifier", "V001", DESKTOP),
-    ("senior-verifier", "SV001", DESKTOP),
-    ("supervisor", "SUP001", DESKTOP),
-    ("officer", "MCO001", DESKTOP),
-    ("district-admin", "DADMIN001", DESKTOP),
-    ("state-admin", "ADMIN001", DESKTOP),
-    ("auditor", "AUD001", DESKTOP),
-    ("teacher-phone", "T12345", PHONE),
-    ("officer-phone", "MCO001", PHONE),
+    ("teacher", "T12345", DESKTOP, ""),
+    ("verifier", "V001", DESKTOP, ""),
+    ("senior-verifier", "SV001", DESKTOP, ""),
+    ("supervisor", "SUP001", DESKTOP, ""),
+    ("officer", "MCO001", DESKTOP, ""),
+    ("district-admin", "DADMIN001", DESKTOP, ""),
+    ("state-admin", "ADMIN001", DESKTOP, ""),
+    ("auditor", "AUD001", DESKTOP, ""),
+    ("fraud", "DADMIN001", DESKTOP, "/fraud"),
+    ("teacher-phone", "T12345", PHONE, ""),
+    ("officer-phone", "MCO001", PHONE, ""),
 )
 
 
-def take(browser: Browser, address: str, name: str, account: str, window: tuple[int, int]) -> Path:
-    """Sign in as the demo account and keep what it lands on."""
+def take(browser: Browser, address: str, name: str, account: str, window: tuple[int, int], page_path: str) -> Path:
+    """Sign in as the demo account and keep what it lands on, or the page with that path."""
     page = browser.new_page(viewport={"width": window[0], "height": window[1]})
-    page.goto(f"{address}/auth/login")
+    page.goto(f"{address}/auth/login?next={page_path or '/'}")
     page.locator(f"button[name=demo][value={account}]").click()
     page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning'] .shell-bar")
     page.wait_for_timeout(SETTLE_MS)
@@ -48,9 +49,9 @@ def main(arguments: list[str]) -> int:
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        for name, account, window in PICTURES:
+        for name, account, window, page_path in PICTURES:
             if not wanted or name in wanted:
-                sys.stdout.write(f"{take(browser, address, name, account, window)}\n")
+                sys.stdout.write(f"{take(browser, address, name, account, window, page_path)}\n")
         browser.close()
     return 0
 

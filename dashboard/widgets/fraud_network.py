@@ -22,7 +22,7 @@ from pipeline.packets.render.facts import View
 PERIODS = {7: "7 days", 30: "30 days", 90: "90 days"}
 DEVICES = 30  # shared devices in the graph: more are no picture any more
 MIN_TEACHERS = 2
-PAIRS = 200  # pairs of reports, in the graph and on the map
+PAIRS = 200  # pairs of reports of a kind, in the graph and on the map
 MIN_NEAR = 2  # reports of two teachers that met once are chance in a dense ward; the map and its table have them too
 LEGEND = {
     "device": ("violet", "Device of several teachers"),
@@ -39,22 +39,23 @@ def show(ctx: PageContext, where: Area) -> None:
     asked = {"tenants": list(where.tenants), "since": ctx.now - timedelta(days=int(days or 30))}
     with ctx.begin() as conn:
         edges = queries.rows(conn, "fraud.device_edges", **asked, min_teachers=MIN_TEACHERS, limit=DEVICES)
-        pairs = queries.rows(conn, "fraud.pair_edges", **asked, kinds=None, limit=PAIRS)
+        near = queries.rows(conn, "fraud.pair_edges", **asked, kinds=["CLUSTER"], limit=PAIRS)
+        alike = queries.rows(conn, "fraud.pair_edges", **asked, kinds=["PHOTO_EXACT", "PHOTO_SIMILAR"], limit=PAIRS)
         accounts = {row["reporter_id"] for row in edges}
-        accounts |= {row[end] for row in pairs for end in ("earlier_reporter_id", "later_reporter_id")}
+        accounts |= {row[end] for row in (*near, *alike) for end in ("earlier_reporter_id", "later_reporter_id")}
         known = people.load(ctx, conn, View.REVIEW, accounts)
-    _graph(edges, pairs, known)
-    _clusters(ctx, where, [row for row in pairs if row["kind"] == "CLUSTER"], full=len(pairs) == PAIRS)
-    _alike([row for row in pairs if row["kind"] != "CLUSTER"], known)
+    _graph(edges, near, alike, known)
+    _clusters(ctx, where, near)
+    _alike(alike, known)
 
 
-def _graph(edges: Sequence[RowMapping], pairs: Sequence[RowMapping], known: People) -> None:
+def _graph(edges: Sequence[RowMapping], near: Sequence[RowMapping], alike: Sequence[RowMapping], known: People) -> None:
     devices: dict[str, str] = {}
     for row in edges:
         devices.setdefault(row["device_id"], f"Device {len(devices) + 1}")
     links = [Link(f"t:{row['reporter_id']}", f"d:{row['device_id']}", int(row["reports"])) for row in edges]
-    links += _between(pairs)
-    rows.part("Teachers and devices", _found(len(devices), links))
+    links += _between(near, "near", MIN_NEAR) + _between(alike, "photo", 1)
+    rows.part("Teachers and devices", _found(len(devices), links, full=len(near) == PAIRS))
     if not links:
         st.info(
             f"0 connections: no device was shared, no photos of different teachers are alike, and no two teachers' reports were close "
@@ -63,7 +64,7 @@ def _graph(edges: Sequence[RowMapping], pairs: Sequence[RowMapping], known: Peop
         )
         return
     names = {f"t:{row['reporter_id']}": known.name(row["reporter_id"]) or row["username"] for row in edges}
-    for row in pairs:
+    for row in (*near, *alike):
         for end in ("earlier", "later"):
             account = row[f"{end}_reporter_id"]
             names[f"t:{account}"] = known.name(account) or row[f"{end}_username"]
@@ -79,25 +80,19 @@ def _graph(edges: Sequence[RowMapping], pairs: Sequence[RowMapping], known: Peop
         _devices(edges, devices, names)
 
 
-def _between(pairs: Sequence[RowMapping]) -> list[Link]:
-    """Teachers whose photos are alike, and those whose reports were close together more than once."""
-    kinds: tuple[Literal["photo", "near"], ...] = ("photo", "near")
-    links = []
-    for kind in kinds:
-        met = Counter(
-            tuple(sorted((f"t:{row['earlier_reporter_id']}", f"t:{row['later_reporter_id']}")))
-            for row in pairs
-            if (row["kind"] == "CLUSTER") is (kind == "near")
-        )
-        least = MIN_NEAR if kind == "near" else 1
-        links += [Link(one, other, count, kind) for (one, other), count in met.items() if count >= least]
-    return links
+def _between(pairs: Sequence[RowMapping], kind: Literal["photo", "near"], least: int) -> list[Link]:
+    """Teachers whose reports make at least so many of these pairs."""
+    met = Counter(tuple(sorted((f"t:{row['earlier_reporter_id']}", f"t:{row['later_reporter_id']}"))) for row in pairs)
+    return [Link(one, other, count, kind) for (one, other), count in met.items() if count >= least]
 
 
-def _found(devices: int, links: Sequence[Link]) -> str:
+def _found(devices: int, links: Sequence[Link], *, full: bool) -> str:
     """What the graph shows, in numbers."""
     pairs = Counter(link.kind for link in links)
-    return f"shared devices: {devices}, pairs of teachers with photos alike: {pairs['photo']}, often close together: {pairs['near']}"
+    newest = f" (of the newest {PAIRS} pairs of reports)" if full else ""
+    return (
+        f"shared devices: {devices}, pairs of teachers with photos alike: {pairs['photo']}, often close together: {pairs['near']}{newest}"
+    )
 
 
 def _devices(edges: Sequence[RowMapping], devices: dict[str, str], names: dict[str, str]) -> None:
@@ -115,8 +110,10 @@ def _devices(edges: Sequence[RowMapping], devices: dict[str, str], names: dict[s
         st.html(figures.table(columns, lines, "Shared devices and the teachers who used them", []))
 
 
-def _clusters(ctx: PageContext, where: Area, pairs: Sequence[RowMapping], *, full: bool) -> None:
-    rows.part("Reports close together", "of different teachers, in place and time" + (", the newest" if full else ""))
+def _clusters(ctx: PageContext, where: Area, pairs: Sequence[RowMapping]) -> None:
+    rows.part(
+        "Reports close together", "of different teachers, in place and time" + (f", the newest {PAIRS}" if len(pairs) == PAIRS else "")
+    )
     if not pairs:
         st.info("0 reports: nothing of different teachers was close together in this time.", icon=":material/location_on:")
         return
@@ -145,7 +142,7 @@ def _clusters(ctx: PageContext, where: Area, pairs: Sequence[RowMapping], *, ful
 
 
 def _alike(pairs: Sequence[RowMapping], known: People) -> None:
-    rows.part("Photos alike", "of different teachers")
+    rows.part("Photos alike", "of different teachers" + (f", the newest {PAIRS}" if len(pairs) == PAIRS else ""))
     if not pairs:
         st.caption("0 pairs: no photo of one teacher is much like another's.")
         return

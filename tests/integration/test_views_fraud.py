@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from dashboard.widgets import fraud_network
 from pipeline.fraud.editing.checking import active_rules
 from pipeline.masterdata import store
 from pipeline.runtime import Runtime
@@ -312,6 +313,27 @@ def test_shared_devices_are_a_graph_with_a_table_and_names_of_devices_are_masked
         assert "phone-of-two" not in page
         assert "Reports close together" in page
         assert len(test.get("plotly_chart")) == 1
+
+
+def test_many_reports_close_together_do_not_hide_a_photo_that_is_alike(rt, who, reports, monkeypatch):
+    monkeypatch.setattr(fraud_network, "PAIRS", 1)
+    with rt.database.worker() as conn:
+        photo = conn.execute(
+            text("""
+                UPDATE fraud.pair SET kind = 'PHOTO_SIMILAR', similarity = 0.97 WHERE id = (
+                    SELECT p.id FROM fraud.pair p JOIN sdcrs.report e ON e.id = p.earlier_id JOIN sdcrs.report l ON l.id = p.later_id
+                    WHERE p.kind = 'CLUSTER' AND e.reporter_id <> l.reporter_id ORDER BY p.found_at, p.id LIMIT 1)
+                RETURNING later_id
+            """)
+        ).one()
+    number = row_of(rt, "sdcrs.report", id=photo.later_id).report_number
+    with open_page(rt, who.admin, "Connections") as test:
+        test.run()
+        assert not test.exception
+        page = shown(test)
+        assert "Reports close together<small>of different teachers, in place and time, the newest 1<" in page
+        assert f"/trace?report={number}" in page.partition("Photos alike<small>")[2]
+        assert "97%" in page
 
 
 def test_what_does_not_exist_is_said_and_nothing_breaks(rt, who):

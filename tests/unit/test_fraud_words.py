@@ -61,19 +61,13 @@ def test_a_score_that_is_rounded_or_capped_says_so(points, score, said, masterda
     assert checks._sum(fired, score, masterdata.risk_config("dj")).startswith(said)  # type: ignore[arg-type]
 
 
-def pair(earlier: str, later: str, kind: str) -> dict[str, str]:
-    return {"earlier_reporter_id": earlier, "later_reporter_id": later, "kind": kind}
+def pair(earlier: str, later: str) -> dict[str, str]:
+    return {"earlier_reporter_id": earlier, "later_reporter_id": later}
 
 
-def test_teachers_whose_reports_met_once_are_not_linked_and_those_with_a_photo_alike_are():
-    found = [
-        pair("a", "b", "CLUSTER"),
-        pair("a", "c", "CLUSTER"),
-        pair("c", "a", "CLUSTER"),
-        pair("b", "c", "PHOTO_SIMILAR"),
-    ]
-    links = fraud_network._between(found)  # type: ignore[arg-type]
-    assert {(link.one, link.other, link.weight, link.kind) for link in links} == {("t:a", "t:c", 2, "near"), ("t:b", "t:c", 1, "photo")}
+def test_teachers_whose_reports_met_once_are_not_linked_and_the_order_of_two_does_not_matter():
+    links = fraud_network._between([pair("a", "b"), pair("a", "c"), pair("c", "a")], "near", 2)  # type: ignore[list-item]
+    assert [(link.one, link.other, link.weight, link.kind) for link in links] == [("t:a", "t:c", 2, "near")]
 
 
 def test_the_graph_fills_its_picture_and_no_two_nodes_are_in_one_place():
@@ -82,3 +76,19 @@ def test_the_graph_fills_its_picture_and_no_two_nodes_are_in_one_place():
     assert len(set(at.values())) == 12
     for axis in (0, 1):
         assert max(abs(place[axis]) for place in at.values()) == pytest.approx(1)
+
+
+def test_parts_that_are_not_connected_stand_apart_and_inside_the_picture():
+    nodes = [Node(name, name, "teacher") for name in "abcdefgh"]
+    at = fraud_graph.positions(nodes, [Link(one, other, 1, "near") for one, other in ("ab", "bc", "cd", "ef", "gh")])
+    assert max(at[name][0] for name in "abcd") < min(at[name][0] for name in "efgh")
+    assert max(at[name][1] for name in "gh") < min(at[name][1] for name in "ef")
+    assert all(-1 <= value <= 1 for place in at.values() for value in place)
+
+
+def test_names_are_written_where_they_overlap_no_other():
+    nodes = [Node(f"t:{n}", f"A teacher's name {n}", "teacher") for n in range(30)]
+    links = [Link("t:0", f"t:{n}", 1, "near") for n in range(1, 30)]
+    names = [name for trace in fraud_graph.figure(nodes, links).data for name in (trace.text or ()) if name]
+    assert "A teacher's name 0" in names
+    assert len(names) < 30
