@@ -92,6 +92,7 @@ def test_a_flag_is_opened_with_its_evidence_and_resolved(house, people, page):
     desks.nothing_is_cut_off(page)
     page.get_by_role("button", name="Take it").click()
     expect(page.get_by_text("The flag is yours")).to_be_visible()
+    desks.still(page)  # what opens while a page is still being drawn closes again
     page.get_by_role("button", name="Resolve", exact=True).click()
     page.get_by_text("False alarm").last.click()
     page.get_by_label("Comment").fill("Two dogs, two photos")
