@@ -84,25 +84,17 @@ def elsewhere(conn: Connection, tenants: Sequence[str], names: Collection[str]) 
 
 def pull_payouts(provider: Provider, window: Window) -> Iterator[list[Theirs]]:
     """The provider's payouts of a window. Raises SDCRS_PROVIDER_AWAY."""
-    for skip in range(0, PAGES_MAX * PAGE, PAGE):
-        page = _patiently(partial(provider.list_payouts, since=window.since, until=window.until, skip=skip))
+    for page in _pages(lambda skip: provider.list_payouts(since=window.since, until=window.until, skip=skip), "list"):
         yield [theirs_of(one) for one in page]
-        if len(page) < PAGE:
-            return
-    raise AppError("SDCRS_PROVIDER_AWAY", why="its list has no end")
 
 
 def pull_statement(provider: Provider, window: Window) -> Iterator[list[Line]]:
     """The lines of the account's statement of a window. Raises SDCRS_PROVIDER_AWAY."""
-    for skip in range(0, PAGES_MAX * PAGE, PAGE):
-        page = _patiently(partial(provider.list_transactions, window.since, window.until, skip))
+    for page in _pages(lambda skip: provider.list_transactions(window.since, window.until, skip), "statement"):
         try:
             yield [line_of(one) for one in page]
         except (KeyError, TypeError, ValueError) as error:
             raise AppError("SDCRS_PROVIDER_AWAY", why=f"a line of its statement cannot be read: {error}") from error
-        if len(page) < PAGE:
-            return
-    raise AppError("SDCRS_PROVIDER_AWAY", why="its statement has no end")
 
 
 def ask_singly(provider: Provider, missing: Sequence[Ours]) -> list[Theirs]:
@@ -169,6 +161,16 @@ def _batches(names: Collection[str]) -> Iterator[list[str]]:
     rest = iter(names)
     while some := list(islice(rest, NAMES)):
         yield some
+
+
+def _pages(ask: Callable[[int], list[T] | Answer], what: str) -> Iterator[list[T]]:
+    """Page after page by how many to skip, up to the one that is not full."""
+    for skip in range(0, PAGES_MAX * PAGE, PAGE):
+        page = _patiently(partial(ask, skip))
+        yield page
+        if len(page) < PAGE:
+            return
+    raise AppError("SDCRS_PROVIDER_AWAY", why=f"its {what} has no end")
 
 
 def _patiently(call: Callable[[], list[T] | Answer]) -> list[T]:
