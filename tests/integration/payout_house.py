@@ -1,5 +1,6 @@
 """A house for payout tests: the real sandbox over HTTP with a webhook to us, and captured reports by the product's own code."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -179,6 +180,18 @@ _made: list[str] = []
 @dataclass
 class _Receiver:
     house: House | None = None
+
+
+def environment_of(rt: Runtime) -> dict[str, str]:
+    """What a process of its own needs to work in this runtime's house."""
+    settings = rt.settings
+    return {
+        **os.environ,
+        "DATABASE_URL": settings.database_url or "",
+        "DATABASE_OWNER_URL": settings.database_owner_url or "",
+        "DATA_DIR": str(settings.data_dir),
+        "RAZORPAYX_BASE_URL": settings.razorpayx_base_url or "",
+    }
 
 
 @contextmanager

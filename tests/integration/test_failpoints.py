@@ -1,6 +1,5 @@
 """A worker killed at each place where it is between two things: the next one ends the work, and nothing is done twice."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pipeline.runtime import Runtime
 from pipeline.settings import ROOT
 from pipeline.work import all_jobs
 from tests import factories
-from tests.integration.payout_house import House, open_house
+from tests.integration.payout_house import House, environment_of, open_house
 
 LEASE_OVER = timedelta(minutes=2)  # by then a killed worker's lease has run out
 
@@ -138,14 +137,6 @@ def messages(house: House, report_id: UUID) -> list[str]:
 
 def die(house: House, place: str, when: str) -> None:
     """A worker of its own process, killed there."""
-    settings = house.rt.settings
-    environment = {
-        **os.environ,
-        "DATABASE_URL": settings.database_url or "",
-        "DATABASE_OWNER_URL": settings.database_owner_url or "",
-        "DATA_DIR": str(settings.data_dir),
-        "RAZORPAYX_BASE_URL": settings.razorpayx_base_url or "",
-    }
     command = [sys.executable, "-m", "tests.bench.failpoint", place, when, house.clock.now().isoformat()]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment_of(house.rt), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL, f"{place} was not reached: {done.stderr[-2000:]}"

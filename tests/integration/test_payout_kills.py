@@ -1,6 +1,5 @@
 """A payout worker killed at any statement, commit or request: the next one ends the work, and the tables are as if nothing was."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pipeline.runtime import Runtime
 from pipeline.settings import ROOT
 from tests.conftest import TUESDAY_MORNING
 from tests.integration.payout_ground import ADDRESSES, Ground, open_ground
+from tests.integration.payout_house import environment_of
 
 LEASE_OVER = timedelta(minutes=2)  # by then what a killed worker had in hand is free
 RETRY_DUE = timedelta(minutes=61)
@@ -87,16 +87,10 @@ def ground(rt: Runtime, urls: Urls) -> Iterator[Ground]:
 
 @contextmanager
 def mortal(ground: Ground) -> Iterator[Mortal]:
-    settings = ground.rt.settings
-    environment = {
-        **os.environ,
-        "DATABASE_URL": settings.database_url or "",
-        "DATABASE_OWNER_URL": settings.database_owner_url or "",
-        "DATA_DIR": str(settings.data_dir),
-        "RAZORPAYX_BASE_URL": settings.razorpayx_base_url or "",
-    }
     command = [sys.executable, "-m", "tests.bench.mortal"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment_of(ground.rt), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield Mortal(process)
 
 
