@@ -60,8 +60,9 @@ _LOAD = text("""
 _BY_PAYOUT = text("SELECT id, provider_payout_id FROM payout.attempt WHERE provider_payout_id = ANY (:ids)")
 _BY_REFERENCE = text("SELECT id, reference_id FROM payout.attempt WHERE reference_id = ANY (:references)")
 _DONE = text("""
-    UPDATE payout.webhook_event e SET processed_at = :now, outcome = v.outcome, attempt_id = v.attempt_id
+    UPDATE payout.webhook_event e SET processed_at = :now, outcome = v.outcome, attempt_id = v.attempt_id, tenant_id = a.tenant_id
     FROM unnest(CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:attempts AS uuid[])) AS v (id, outcome, attempt_id)
+    LEFT JOIN payout.attempt a ON a.id = v.attempt_id
     WHERE e.id = v.id
 """)
 _LATER = text("UPDATE payout.webhook_event SET next_look_at = :at WHERE id = ANY (:ids)")

@@ -10,11 +10,12 @@ DROP VIEW IF EXISTS payout.overview;
 CREATE VIEW payout.overview WITH (security_invoker = true) AS
 SELECT p.id, p.tenant_id, p.report_id, p.report_number, p.beneficiary_id, p.amount_paise, p.currency, p.cap_month, p.status,
        p.retry_count, p.utr, p.failure_reason, p.failure_text, p.next_retry_at, p.method, p.manual_reference, p.manual_amount_paise,
-       p.manual_comment, p.manual_requested_at, p.manual_requested_by, p.manual_approved_at, p.manual_approved_by, p.completed_at,
-       p.needs_person, p.created_at, p.modified_at,
+       p.manual_comment, p.manual_file_id, p.manual_exception, p.manual_requested_at, p.manual_requested_by, p.manual_approved_at,
+       p.manual_approved_by, p.completed_at, p.needs_person, p.created_at, p.modified_at,
        a.id AS attempt_id, a.number, a.reference_id, a.phase, a.sends, a.provider_payout_id, a.provider_status, a.reason, a.reason_text,
        a.last_error, a.fees_paise, a.tax_paise, a.first_sent_at, a.accepted_at, a.next_send_at, a.next_poll_at,
        f.provider_contact_id AS contact_id, f.provider_fund_account_id AS fund_account,
+       f.account_status, f.name_match, f.validated_at, y.status AS payee_status,
        CASE WHEN p.manual_requested_at IS NOT NULL AND p.manual_approved_at IS NULL THEN 'APPROVAL'
             WHEN p.needs_person IS NOT NULL OR a.phase = 'REVIEW' THEN 'PERSON'
             WHEN p.status IN ('FAILED', 'REVERSED') AND p.next_retry_at IS NOT NULL THEN 'RETRYING'
@@ -25,7 +26,8 @@ SELECT p.id, p.tenant_id, p.report_id, p.report_number, p.beneficiary_id, p.amou
             ELSE 'UNDER_WAY' END AS queue
 FROM payout.payout p
 JOIN payout.attempt a ON a.payout_id = p.id AND a.number = p.retry_count
-LEFT JOIN payout.fund_account f ON f.id = a.fund_account_id;
+LEFT JOIN payout.fund_account f ON f.id = a.fund_account_id
+LEFT JOIN payout.payee y ON y.account_id = p.beneficiary_id;
 
 -- What was found in a report's last evaluation, one row a check and one row a rule that fired, failed or was skipped.
 DROP VIEW IF EXISTS fraud.check_result;
