@@ -37,6 +37,7 @@ class Settings:
     razorpayx_key_secret: str | None
     razorpayx_account_number: str | None
     razorpayx_webhook_secrets: tuple[str, ...]  # newest first; several during a rotation
+    validate_vpa: bool  # the provider is asked whether a new UPI address can be paid, before it is
     demo_password: str
     packet_body_days: int
     bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
@@ -72,6 +73,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise AppError("SDCRS_BAD_SETTING", setting=name, detail=f"{raw!r} is not a number from {low} to {high}")
         return int(raw)
 
+    def switch(name: str, default: bool) -> bool:
+        raw = (text(name) or ("on" if default else "off")).lower()
+        if raw not in ("on", "off"):
+            raise AppError("SDCRS_BAD_SETTING", setting=name, detail=f"{raw!r} is neither on nor off")
+        return raw == "on"
+
     def path(name: str) -> Path | None:
         raw = text(name)
         return Path(raw).expanduser().absolute() if raw else None
@@ -79,8 +86,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     env = text("APP_ENV") or "demo"
     if env not in ("demo", "production"):
         raise AppError("SDCRS_BAD_SETTING", setting="APP_ENV", detail=f"{env!r} is neither demo nor production")
-    fsync = text("EMBEDDED_FSYNC") or "on"
-    if fsync not in ("on", "off") or (fsync == "off" and env == "production"):
+    fsync = switch("EMBEDDED_FSYNC", True)
+    if not fsync and env == "production":
         raise AppError("SDCRS_BAD_SETTING", setting="EMBEDDED_FSYNC", detail="is on, or off outside production")
     port = number("PORT", 8501, 1024, 65000)
     settings = Settings(
@@ -101,11 +108,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         razorpayx_key_id=text("RAZORPAYX_KEY_ID"),
         razorpayx_key_secret=text("RAZORPAYX_KEY_SECRET"),
         razorpayx_account_number=text("RAZORPAYX_ACCOUNT_NUMBER"),
+        validate_vpa=switch("RAZORPAYX_VALIDATE_VPA", False),
         razorpayx_webhook_secrets=tuple((text("RAZORPAYX_WEBHOOK_SECRET") or "").split()),
         demo_password=text("DEMO_PASSWORD") or "demo",
         packet_body_days=number("PACKET_BODY_DAYS", 400, 1, 36500),
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
-        embedded_fsync=fsync == "on",
+        embedded_fsync=fsync,
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),
     )
     _check(settings)

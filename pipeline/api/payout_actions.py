@@ -14,7 +14,6 @@ from pipeline.access.policy import check
 from pipeline.api.bodies import stored_body
 from pipeline.api.call import Call
 from pipeline.errors import AppError
-from pipeline.filestore.upload import check_may_read, load_file
 from pipeline.masterdata.models import PAISE_PER_RUPEE
 from pipeline.payouts.commands import Manual, Proof, approve_manual, manual_resolve, retry
 from pipeline.reports.update import Update
@@ -51,15 +50,14 @@ def _retry(conn: Connection, call: Call, caller: Caller, update: Update, body: d
 
 
 def _resolve(conn: Connection, call: Call, caller: Caller, update: Update, kept: dict[str, Any]) -> Manual:
-    attachment = update.fields.get("manual_attachment")
-    if attachment is not None:  # kept with the packet; here only that it is there, and may be shown
-        check_may_read(conn, caller, load_file(conn, attachment))
     rupees = update.fields.get("manual_amount_rupees")
     proof = Proof(
         reference=_need(update, "manual_reference", "payoutDetails.manualPaymentReference"),
         method=_need(update, "manual_method", "payoutDetails.manualPaymentMethod"),
         amount_paise=None if rupees is None else rupees * PAISE_PER_RUPEE,
         comment=update.comment,
+        file_id=update.fields.get("manual_attachment"),
+        exception=update.fields.get("manual_exception"),
     )
     return manual_resolve(conn, call.md, caller, update.report_id, proof, call.now, kept)
 

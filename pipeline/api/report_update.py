@@ -125,6 +125,7 @@ def _fields(sent: ReportUpdate) -> dict[str, Any]:
         "manual_reference": payout.manual_payment_reference if payout else None,
         "manual_method": payout.manual_payment_method if payout else None,
         "manual_amount_rupees": payout.manual_payment_amount if payout else None,
+        "manual_exception": payout.exception_reason if payout else None,
         "manual_attachment": _file_id(payout.manual_payment_attachment) if payout and payout.manual_payment_attachment else None,
     }
 

@@ -10,7 +10,12 @@ from pydantic import Field, field_validator
 from pipeline.errors import AppError
 from pipeline.masterdata.base import COMMON, Locale, Strict
 
-INHERITED = ("state_code", "timezone", "currency", "country_code", "locale", "helpdesk", "sms_sender", "manual_resolve_approval", "city")
+INHERITED = (
+    *("state_code", "timezone", "currency", "country_code", "locale", "helpdesk", "sms_sender"),
+    *("manual_resolve_approval", "payee_verification", "city"),
+)
+DEFAULTS = {"payee_verification": "warn"}  # where no tenant above says anything
+PayeeVerification = Literal["off", "warn", "required"]
 
 
 class TenantEntry(Strict):
@@ -27,6 +32,7 @@ class TenantEntry(Strict):
     helpdesk: str | None = None
     sms_sender: str | None = Field(default=None, max_length=11)  # what a phone can show as a sender's name
     manual_resolve_approval: bool | None = None
+    payee_verification: PayeeVerification | None = None
     city: str | None = None
 
     @field_validator("timezone")
@@ -56,6 +62,7 @@ class Tenant:
     helpdesk: str
     sms_sender: str
     manual_resolve_approval: bool  # a second admin approves a manual resolve
+    payee_verification: PayeeVerification  # whether a teacher who is no verified payee is paid, paid with a warning, or not paid
     city: str | None
 
     @property
@@ -89,7 +96,7 @@ class TenantTree:
         values: dict[str, Any] = {}
         for name in INHERITED:
             own = getattr(entry, name)
-            values[name] = own if own is not None else getattr(parent, name, None)
+            values[name] = own if own is not None else getattr(parent, name, DEFAULTS.get(name))
             if values[name] is None and name != "city":
                 alias = TenantEntry.model_fields[name].alias or name
                 raise _invalid(entry.code, alias, "is missing, and no tenant above has it")

@@ -1,11 +1,13 @@
 """Whom we pay and where, as the provider knows them: a contact per teacher, a fund account per UPI address, both reused.
 
+Where addresses are checked, one that the bank does not know is not paid.
+
 A corrected address is a new fund account; the request that an older attempt has sent keeps its own.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from pipeline.ids import uuid7
+from pipeline.payouts.addresses import Validation, ask
 from pipeline.payouts.answers import Accepted, Answer, Paused, Refused, Unknown
 from pipeline.payouts.orders import contact_body, fund_account_body
 from pipeline.payouts.provider import Provider
@@ -28,16 +31,25 @@ _ENSURE = text("""
     ON CONFLICT (beneficiary_id, vpa_lookup) DO NOTHING
 """)
 _READ = text("""
-    SELECT id, beneficiary_id, vpa_lookup, provider_contact_id, provider_fund_account_id
+    SELECT id, beneficiary_id, vpa_lookup, provider_contact_id, provider_fund_account_id, validation_id, validation_status, account_status,
+           name_match, validation_asked_at
     FROM payout.fund_account WHERE beneficiary_id = ANY (:beneficiaries) ORDER BY created_at
 """)
 _KNOWN = text("""
     UPDATE payout.fund_account f
     SET provider_contact_id = v.provider_contact_id,
-        provider_fund_account_id = coalesce(v.provider_fund_account_id, f.provider_fund_account_id)
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(id uuid, provider_contact_id text, provider_fund_account_id text)
+        provider_fund_account_id = coalesce(v.provider_fund_account_id, f.provider_fund_account_id),
+        validation_id = coalesce(v.validation_id, f.validation_id), validation_status = coalesce(v.validation_status, f.validation_status),
+        account_status = coalesce(v.account_status, f.account_status), name_match = coalesce(v.name_match, f.name_match),
+        registered_sealed = coalesce(v.registered_sealed, f.registered_sealed),
+        validation_asked_at = coalesce(f.validation_asked_at, v.validation_asked_at),
+        validated_at = coalesce(f.validated_at, v.validated_at)
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS v(id uuid, provider_contact_id text, provider_fund_account_id text, validation_id text, validation_status text,
+             account_status text, name_match int, registered_sealed text, validation_asked_at timestamptz, validated_at timestamptz)
     WHERE f.id = v.id
 """)
+_REGISTERED = text("SELECT registered_sealed FROM payout.fund_account WHERE id = :id")
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class Beneficiary:
     fund_account_id: UUID  # our row
     contact_id: str | None
     provider_fund_account_id: str | None
+    validation: Validation | None = None  # None: nobody has asked
 
     @property
     def known(self) -> bool:
@@ -67,6 +80,7 @@ class Registered:
     provider_fund_account_id: str | None
     said: tuple[Said, ...]
     failed: Refused | Unknown | Paused | None = None
+    validation: Validation | None = None  # what is known now; None: addresses are not checked
 
 
 def look_up(
@@ -92,12 +106,29 @@ def look_up(
             fund_account_id=account.id,
             contact_id=next((one.provider_contact_id for one in mine if one.provider_contact_id is not None), None),
             provider_fund_account_id=account.provider_fund_account_id,
+            validation=_validation(account),
         )
     return found
 
 
-def register(provider: Provider, beneficiary: Beneficiary) -> Registered:
-    """Tell the provider of a teacher and the address. Both calls may be repeated: it returns what it has. No database here."""
+def register(provider: Provider, beneficiary: Beneficiary, now: datetime, *, validate: bool) -> Registered:
+    """Tell the provider of a teacher and the address, and have the address checked where that is asked for. No database here.
+
+    The first two calls may be repeated: the provider returns what it has.
+    """
+    told = _told(provider, beneficiary)
+    if not validate or told.failed is not None or told.provider_fund_account_id is None:
+        return told
+    known = beneficiary.validation
+    if known is not None and known.verdict(now) != "PENDING":
+        return replace(told, validation=known)
+    found = ask(provider, told.provider_fund_account_id, str(beneficiary.fund_account_id), known, now)
+    return replace(told, validation=found) if isinstance(found, Validation) else replace(told, failed=found)
+
+
+def _told(provider: Provider, beneficiary: Beneficiary) -> Registered:
+    if beneficiary.known:
+        return Registered(beneficiary, beneficiary.contact_id, beneficiary.provider_fund_account_id, ())
     said: list[Said] = []
     contact_id = beneficiary.contact_id
     if contact_id is None:
@@ -115,19 +146,49 @@ def register(provider: Provider, beneficiary: Beneficiary) -> Registered:
     return Registered(beneficiary, contact_id, str(answer.entity["id"]), tuple(said))
 
 
-def remember(conn: Connection, results: Sequence[Registered]) -> None:
-    """Keep the provider's ids, also of a contact whose address was refused. Does not commit."""
+def remember(conn: Connection, vault: Vault, results: Sequence[Registered], now: datetime) -> None:
+    """Keep the provider's ids, also of a contact whose address was refused, and what it found about the address. Does not commit."""
     rows = [
         {
             "id": str(one.beneficiary.fund_account_id),
             "provider_contact_id": one.contact_id,
             "provider_fund_account_id": one.provider_fund_account_id,
+            **_found(vault, one, now),
         }
         for one in results
         if one.contact_id is not None
     ]
     if rows:
         conn.execute(_KNOWN, {"rows": json.dumps(rows)})
+
+
+def registered_name(conn: Connection, vault: Vault, fund_account_id: UUID) -> str | None:
+    """In which name the bank has an address; None where it has not said."""
+    sealed = conn.execute(_REGISTERED, {"id": fund_account_id}).scalar_one_or_none()
+    return vault.unseal("payout.registered", str(fund_account_id), sealed).decode() if sealed is not None else None
+
+
+def _validation(row: Row[Any]) -> Validation | None:
+    if row.validation_status is None:
+        return None
+    return Validation(row.validation_id, row.validation_status, row.account_status, None, row.name_match, row.validation_asked_at)
+
+
+def _found(vault: Vault, registered: Registered, now: datetime) -> dict[str, Any]:
+    found = registered.validation
+    if found is None or found == registered.beneficiary.validation:
+        return {}
+    row_id = str(registered.beneficiary.fund_account_id)
+    name = found.registered_name
+    return {
+        "validation_id": found.id,
+        "validation_status": found.status,
+        "account_status": found.account_status,
+        "name_match": found.name_match,
+        "registered_sealed": vault.seal("payout.registered", row_id, name.encode()) if name else None,
+        "validation_asked_at": found.asked_at.isoformat() if found.asked_at else now.isoformat(),
+        "validated_at": None if found.status == "created" else now.isoformat(),
+    }
 
 
 def _read(conn: Connection, accounts: Sequence[UUID]) -> dict[UUID, list[Row[Any]]]:

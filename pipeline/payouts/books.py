@@ -16,8 +16,8 @@ from pipeline.payouts.trail import Subject
 
 _LOCK = text("""
     SELECT id, tenant_id, report_id, report_number, beneficiary_id, amount_paise, cap_month, status, retry_count, utr, failure_reason,
-           failure_text, next_retry_at, method, manual_reference, manual_amount_paise, manual_comment, manual_requested_at,
-           manual_requested_by, manual_approved_at, manual_approved_by, completed_at, needs_person
+           failure_text, next_retry_at, method, manual_reference, manual_amount_paise, manual_comment, manual_file_id,
+           manual_exception, manual_requested_at, manual_requested_by, manual_approved_at, manual_approved_by, completed_at, needs_person
     FROM payout.payout WHERE id = ANY (:ids) ORDER BY id FOR UPDATE
 """)
 _OF_ATTEMPTS = text("SELECT DISTINCT payout_id FROM payout.attempt WHERE id = ANY (:ids)")
@@ -33,14 +33,15 @@ _WRITE_PAYOUTS = text("""
     UPDATE payout.payout p
     SET cap_month = v.cap_month, status = v.status, retry_count = v.retry_count, utr = v.utr, failure_reason = v.failure_reason,
         failure_text = v.failure_text, next_retry_at = v.next_retry_at, method = v.method, manual_reference = v.manual_reference,
-        manual_amount_paise = v.manual_amount_paise, manual_comment = v.manual_comment, manual_requested_at = v.manual_requested_at,
+        manual_amount_paise = v.manual_amount_paise, manual_comment = v.manual_comment,
+        manual_file_id = v.manual_file_id, manual_exception = v.manual_exception, manual_requested_at = v.manual_requested_at,
         manual_requested_by = v.manual_requested_by, manual_approved_at = v.manual_approved_at,
         manual_approved_by = v.manual_approved_by, completed_at = v.completed_at, needs_person = v.needs_person, modified_at = :now
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
         AS v(id uuid, cap_month date, status text, retry_count int, utr text, failure_reason text, failure_text text,
              next_retry_at timestamptz, method text, manual_reference text, manual_amount_paise bigint, manual_comment text,
-             manual_requested_at timestamptz, manual_requested_by uuid, manual_approved_at timestamptz, manual_approved_by uuid,
-             completed_at timestamptz, needs_person text)
+             manual_file_id uuid, manual_exception text, manual_requested_at timestamptz, manual_requested_by uuid,
+             manual_approved_at timestamptz, manual_approved_by uuid, completed_at timestamptz, needs_person text)
     WHERE p.id = v.id
 """)
 _WRITE_ATTEMPTS = text("""
@@ -85,6 +86,8 @@ class Payout:
     manual_reference: str | None
     manual_amount_paise: int | None
     manual_comment: str | None
+    manual_file_id: UUID | None
+    manual_exception: str | None
     manual_requested_at: datetime | None
     manual_requested_by: UUID | None
     manual_approved_at: datetime | None

@@ -1,7 +1,9 @@
-"""What state admins do about payouts: retry, correct an address, settle by hand, approve another's settlement, decide a doubt.
+"""What state admins do about payouts: retry, correct an address, settle by hand, approve another's settlement.
 
-Each takes the caller's connection and answers per report; the API and the console call these and nothing else. District
-admins read only. No call to the provider is made here: a retry is sent by the job.
+A settlement by hand may be asked for outside the rules, with the reason: over the monthly cap, or to a teacher who is not
+paid for the time being. It then always needs a second admin. Each command takes the caller's connection and answers per
+report; the API and the console call these and nothing else. District admins read only. No call to the provider is made
+here: a retry is sent by the job.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +17,14 @@ from sqlalchemy import Connection, text
 from pipeline.access.caller import Caller
 from pipeline.audit.log import record
 from pipeline.errors import AppError
+from pipeline.filestore.upload import check_may_read, load_file
 from pipeline.masterdata.master import MasterData
 from pipeline.payouts.books import Books, Payout
-from pipeline.payouts.cap import reserve
+from pipeline.payouts.cap import reserve, reserve_beyond
 from pipeline.payouts.ledger import Entry, enter
 from pipeline.payouts.orders import check_vpa
-from pipeline.payouts.retry import Retried, begin_retries, cap_error, check_not_frozen, check_unpaid, claim_now, frozen_until
+from pipeline.payouts.retry import Retried, begin_retries, cap_error, check_unpaid, claim_now
+from pipeline.payouts.standing import Rule, holds
 from pipeline.payouts.states import DEAD
 from pipeline.reports.workflow import Actor, Item, Outcome, transition
 from pipeline.vault.persons import Vault
@@ -30,18 +34,24 @@ MAX_RETRIED = 100  # one page of a list, which is what an admin can select
 METHODS = ("UPI", "CASH", "BANK_TRANSFER", "CHEQUE", "OTHER")
 REFERENCE_MAX = 64  # characters; bank references have up to 35
 COMMENT_MAX = 1000
+EXCEPTION_MIN = 10  # characters: a reason that the second admin can judge
 
 _HOME = text("SELECT tenant_id FROM access.account WHERE id = :id")
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How somebody was paid by hand. `amount_paise` None: the whole obligation."""
+    """How somebody was paid by hand. `amount_paise` None: the whole obligation.
+
+    `file_id` is an uploaded photo of the receipt or the bank statement. `exception`: why it was paid outside the rules.
+    """
 
     reference: str
     method: str
     amount_paise: int | None = None
     comment: str | None = None
+    file_id: UUID | None = None
+    exception: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,27 +100,34 @@ def manual_resolve(
     now: datetime,
     body: Mapping[str, Any] | None = None,
 ) -> Manual:
-    """Settle an unpaid obligation by hand, at once or, where the tenant wants it so, once a second admin approves. Does not commit.
+    """Settle an unpaid obligation by hand, at once or, where the tenant wants it or the rules forbid it, once a second admin approves.
 
-    Money that the provider shows as out is not paid again: such a payment can only be entered as what it is, with its UTR.
+    Does not commit. Money that the provider shows as out is not paid again: such a payment can only be entered as what it is, with its UTR.
 
     Raises SDCRS_FORBIDDEN, SDCRS_INVALID_REQUEST, SDCRS_NOT_FOUND, SDCRS_ACTION_NOT_ALLOWED, SDCRS_PAYOUT_UNRESOLVED,
-    SDCRS_APPROVAL_PENDING, SDCRS_PAYOUT_FROZEN, SDCRS_MONTHLY_CAP_REACHED, and those of the door.
+    SDCRS_APPROVAL_PENDING, SDCRS_PAYOUT_FROZEN, SDCRS_PAYEE_NOT_VERIFIED, SDCRS_MONTHLY_CAP_REACHED, and those of the door.
     """
     _check_role(caller)
     books, payout = _lock(conn, report_id)
     _check_manual(books, payout)
-    check_not_frozen(payout, frozen_until(conn, md, books, now))
     payout.manual_reference, payout.method = _checked(proof)
+    payout.manual_exception = _exception(proof)
+    _broken(conn, md, payout, now)
     payout.manual_amount_paise = _amount(proof, payout)
     _check_not_out(books, payout)
-    payout.manual_comment = proof.comment
+    payout.manual_comment, payout.manual_file_id = proof.comment, _attachment(conn, caller, proof)
     payout.manual_requested_at, payout.manual_requested_by = now, caller.account_id
     payout.next_retry_at = None
     books.change(payout)
-    if md.tenant(payout.tenant_id).manual_resolve_approval:
+    if payout.manual_exception is not None or md.tenant(payout.tenant_id).manual_resolve_approval:
         books.write(conn, now)
-        details = {"reference": proof.reference, "method": proof.method, "amountPaise": payout.manual_amount_paise}
+        details = {
+            "reference": proof.reference,
+            "method": proof.method,
+            "amountPaise": payout.manual_amount_paise,
+            "fileStoreId": str(proof.file_id) if proof.file_id else None,
+            "exception": payout.manual_exception,
+        }
         record(conn, payout.tenant_id, caller.account_id, ROLE, "MANUAL_RESOLVE_REQUESTED", "PAYOUT", str(payout.id), now, details=details)
         return Manual(report_id, approval_pending=True)
     return Manual(report_id, False, _settle_by_hand(conn, md, caller, books, payout, now, body))
@@ -128,8 +145,7 @@ def approve_manual(
     _check_pending(payout)
     if payout.manual_requested_by == caller.account_id:
         raise AppError("SDCRS_SELF_APPROVAL")
-    check_not_frozen(payout, frozen_until(conn, md, books, now))  # both may have changed since it was asked for
-    _check_not_out(books, payout)
+    _check_not_out(books, payout)  # it may have changed since it was asked for
     return Manual(report_id, False, _settle_by_hand(conn, md, caller, books, payout, now, body))
 
 
@@ -145,6 +161,7 @@ def reject_manual(conn: Connection, caller: Caller, report_id: UUID, comment: st
     _check_pending(payout)
     details = {"reference": payout.manual_reference, "requestedBy": str(payout.manual_requested_by), "comment": comment[:COMMENT_MAX]}
     payout.method = payout.manual_reference = payout.manual_amount_paise = payout.manual_comment = None
+    payout.manual_file_id = payout.manual_exception = None
     payout.manual_requested_at = payout.manual_requested_by = None
     books.change(payout)
     books.write(conn, now)
@@ -155,10 +172,14 @@ def _settle_by_hand(
     conn: Connection, md: MasterData, caller: Caller, books: Books, payout: Payout, now: datetime, body: Mapping[str, Any] | None
 ) -> Outcome:
     """Reserve the month, enter the payment, resolve the report; both names go into the history."""
+    broken = _broken(conn, md, payout, now)
     amount = payout.manual_amount_paise or payout.amount_paise
     claim = claim_now(md, payout, now, amount)
-    if not reserve(conn, [claim])[0]:
-        raise cap_error(md, payout.tenant_id, claim.cap_paise, now)
+    if payout.manual_exception is None:
+        if not reserve(conn, [claim])[0]:
+            raise cap_error(md, payout.tenant_id, claim.cap_paise, now)
+    elif reserve_beyond(conn, claim):
+        broken.append("MONTHLY_CAP")
     maker = payout.manual_requested_by
     noted: dict[str, Any] = {
         "manualPaymentReference": payout.manual_reference,
@@ -166,6 +187,8 @@ def _settle_by_hand(
         "requestedBy": maker,
         "approvedBy": caller.account_id,
     }
+    if payout.manual_exception is not None:
+        noted |= {"outsideTheRules": payout.manual_exception, "rulesBroken": broken}
     facts = {"payout_status": "MANUAL_PAYOUT", "payout_amount_paise": amount, "payout_completed_at": now, "resolved_at": now}
     item = Item(payout.report_id, facts | {"payout_failure_reason": None}, noted, payout.manual_comment)
     (outcome,) = transition(conn, md, "MANUAL_RESOLVE", [item], Actor(caller.account_id, caller.roles), now, body=body)
@@ -192,6 +215,17 @@ def _lock(conn: Connection, report_id: UUID) -> tuple[Books, Payout]:
     if payout is None:
         raise AppError("SDCRS_NOT_FOUND", kind="Payout of report", id=str(report_id))
     return books, payout
+
+
+def _broken(conn: Connection, md: MasterData, payout: Payout, now: datetime) -> list[Rule]:
+    """The rules of standing that forbid paying this teacher now. Raises the first one's error unless it is asked for outside the rules."""
+    held = holds(conn, md, [payout.beneficiary_id], now).get(payout.beneficiary_id)
+    if held is None:
+        return []
+    rule, error = held
+    if payout.manual_exception is None:
+        raise error
+    return [rule]
 
 
 def _check_manual(books: Books, payout: Payout) -> None:
@@ -225,6 +259,20 @@ def _checked(proof: Proof) -> tuple[str, str]:
     if proof.comment is not None and len(proof.comment) > COMMENT_MAX:
         raise AppError("SDCRS_INVALID_REQUEST", field="comment", detail=f"has at most {COMMENT_MAX} characters")
     return reference, proof.method
+
+
+def _exception(proof: Proof) -> str | None:
+    reason = (proof.exception or "").strip()
+    if reason and not EXCEPTION_MIN <= len(reason) <= COMMENT_MAX:
+        detail = f"needs {EXCEPTION_MIN} to {COMMENT_MAX} characters that say why it is paid outside the rules"
+        raise AppError("SDCRS_INVALID_REQUEST", field="exceptionReason", detail=detail)
+    return reason or None
+
+
+def _attachment(conn: Connection, caller: Caller, proof: Proof) -> UUID | None:
+    if proof.file_id is not None:
+        check_may_read(conn, caller, load_file(conn, proof.file_id))
+    return proof.file_id
 
 
 def _amount(proof: Proof, payout: Payout) -> int:

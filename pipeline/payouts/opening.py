@@ -1,7 +1,7 @@
 """The batch job `payout.open`: a captured report becomes an obligation with its first attempt, or is over the monthly cap.
 
-The report room knows nothing of this: the job claims CAPTURED reports. Reports of teachers whose payouts are frozen stay
-CAPTURED, and the payouts screen lists them.
+The report room knows nothing of this: the job claims CAPTURED reports. Reports of teachers who are not paid for the
+time being (standing.py) stay CAPTURED, and the payouts screen lists them.
 """
 
 import json
@@ -22,7 +22,7 @@ from pipeline.payouts.cap import Claim, reserve
 from pipeline.payouts.ledger import Entry, enter
 from pipeline.payouts.orders import idempotency_key, reference_id
 from pipeline.payouts.settle import SYSTEM
-from pipeline.payouts.standing import FROZEN, frozen_codes
+from pipeline.payouts.standing import HELD, hold_params
 from pipeline.reports.workflow import Item, transition
 from pipeline.runtime import Runtime
 
@@ -31,7 +31,7 @@ BATCH = 200  # reports a transaction
 
 _CLAIM = text(f"""
     SELECT q.id FROM sdcrs.report q JOIN access.account a ON a.id = q.reporter_id
-    WHERE q.status = 'CAPTURED' AND (CAST(:only AS uuid[]) IS NULL OR q.id = ANY (:only)) AND NOT {FROZEN} AND {NOT_FAILED}
+    WHERE q.status = 'CAPTURED' AND (CAST(:only AS uuid[]) IS NULL OR q.id = ANY (:only)) AND NOT {HELD} AND {NOT_FAILED}
     ORDER BY q.captured_at, q.id LIMIT :limit FOR UPDATE OF q SKIP LOCKED
 """)  # noqa: S608 - constant fragments, no value
 _LOAD = text("""
@@ -51,7 +51,7 @@ def open_job(rt: Runtime) -> BatchJob:
 
     def claim(conn: Connection, now: datetime, limit: int, only: Sequence[UUID] | None) -> list[UUID]:
         params = {"job": NAME, "now": now, "limit": limit, "only": None if only is None else list(only)}
-        return list(conn.execute(_CLAIM, params | {"frozen": frozen_codes(rt.masterdata.current())}).scalars())
+        return list(conn.execute(_CLAIM, params | hold_params(rt.masterdata.current())).scalars())
 
     def work(conn: Connection, ids: list[UUID], now: datetime) -> None:
         open_payouts(conn, rt.masterdata.current(), ids, now)

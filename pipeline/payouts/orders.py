@@ -92,6 +92,18 @@ def fund_account_body(contact_id: str, vpa: str) -> bytes:
     return encode({"contact_id": contact_id, "account_type": "vpa", "vpa": {"address": vpa}})
 
 
+def validation_body(account_number: str, fund_account_id: str, reference: str) -> bytes:
+    """The question whether a fund account can be paid. `account_number` is ours, the one that bears the fee."""
+    return encode(
+        {
+            "source_account_number": account_number,
+            "validation_type": "pennydrop",
+            "reference_id": reference,
+            "fund_account": {"id": fund_account_id},
+        }
+    )
+
+
 def payout_body(
     *, account_number: str, fund_account_id: str, amount_paise: int, reference: str, upi: UpiConfig, notes: Mapping[str, str]
 ) -> bytes:

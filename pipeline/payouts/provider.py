@@ -171,6 +171,14 @@ class Provider:
         """Make the fund account, or find the equal one: safe to repeat."""
         return self._made(self._call("post", "/v1/fund_accounts", body), "fa_")
 
+    def create_validation(self, body: bytes) -> Answer:
+        """Ask whether an address can be paid. Each costs a fee, and a repeat is another one."""
+        return self._made(self._call("post", "/v1/fund_accounts/validations", body), "fav_")
+
+    def fetch_validation(self, validation_id: str) -> Answer:
+        """How the check of an address goes on."""
+        return self._made(self._call("get", f"/v1/fund_accounts/validations/{validation_id}"), "fav_")
+
     def create_payout(self, body: bytes, key: str, reference: str) -> Paid | Answer:
         """Order a payout. Accepted only when the answer is a readable payout of this reference."""
         answer = self._call("post", "/v1/payouts", body, {"X-Payout-Idempotency": key})

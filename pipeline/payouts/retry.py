@@ -25,7 +25,7 @@ from pipeline.payouts.ledger import Entry, enter
 from pipeline.payouts.orders import idempotency_key, reference_id
 from pipeline.payouts.polling import Pace
 from pipeline.payouts.settle import SYSTEM
-from pipeline.payouts.standing import FROZEN, frozen_codes, is_frozen
+from pipeline.payouts.standing import HELD, Rule, hold_params, holds
 from pipeline.reports.workflow import Actor, Item, Outcome, transition
 from pipeline.runtime import Runtime
 
@@ -34,11 +34,10 @@ BATCH = 100
 
 _CLAIM = text(f"""
     SELECT q.id FROM payout.payout q JOIN access.account a ON a.id = q.beneficiary_id
-    WHERE q.next_retry_at <= :now AND (CAST(:only AS uuid[]) IS NULL OR q.id = ANY (:only)) AND NOT {FROZEN} AND {NOT_FAILED}
+    WHERE q.next_retry_at <= :now AND (CAST(:only AS uuid[]) IS NULL OR q.id = ANY (:only)) AND NOT {HELD} AND {NOT_FAILED}
     ORDER BY q.next_retry_at, q.id LIMIT :limit FOR UPDATE OF q SKIP LOCKED
 """)  # noqa: S608 - constant fragments, no value
 _REPORTS = text("SELECT report_id FROM payout.payout WHERE id = ANY (:ids)")
-_STANDING = text("SELECT id, standing, standing_until FROM access.account WHERE id = ANY (:ids)")
 _WAITING = text("SELECT count(*) AS waiting, min(next_retry_at) AS due FROM payout.payout WHERE next_retry_at > :now")
 
 
@@ -66,7 +65,7 @@ class _RetryJob(BatchJob):
     def __init__(self, rt: Runtime) -> None:
         def claim(conn: Connection, now: datetime, limit: int, only: Sequence[UUID] | None) -> list[UUID]:
             params = {"job": NAME, "now": now, "limit": limit, "only": None if only is None else list(only)}
-            return list(conn.execute(_CLAIM, params | {"frozen": frozen_codes(rt.masterdata.current())}).scalars())
+            return list(conn.execute(_CLAIM, params | hold_params(rt.masterdata.current())).scalars())
 
         def work(conn: Connection, ids: list[UUID], now: datetime) -> None:
             retry_by_itself(conn, rt.masterdata.current(), ids, now)
@@ -116,14 +115,14 @@ def begin_retries(
     """Begin a new attempt for each report whose payout may have one, with a result per report. Does not commit.
 
     Errors per report: SDCRS_NOT_FOUND, SDCRS_ACTION_NOT_ALLOWED, SDCRS_PAYOUT_UNRESOLVED, SDCRS_APPROVAL_PENDING,
-    SDCRS_RETRIES_EXHAUSTED, SDCRS_PAYOUT_FROZEN, SDCRS_MONTHLY_CAP_REACHED, and those of the door.
+    SDCRS_RETRIES_EXHAUSTED, SDCRS_PAYOUT_FROZEN, SDCRS_PAYEE_NOT_VERIFIED, SDCRS_MONTHLY_CAP_REACHED, and those of the door.
     """
     errors: dict[UUID, AppError] = {}
-    frozen = frozen_until(conn, md, books, now)
+    held = holds(conn, md, {payout.beneficiary_id for payout in books.payouts.values()}, now)
     eligible: list[Payout] = []
     for report_id in dict.fromkeys(report_ids):
         try:
-            eligible.append(_check(md, books, report_id, frozen))
+            eligible.append(_check(md, books, report_id, held))
         except AppError as error:
             errors[report_id] = error
     claims = [claim_now(md, payout, now) for payout in eligible]
@@ -165,7 +164,7 @@ def cap_error(md: MasterData, tenant_id: str, cap_paise: int, now: datetime) -> 
     return AppError("SDCRS_MONTHLY_CAP_REACHED", capRupees=cap_paise // 100, payableFrom=begins.date().isoformat())
 
 
-def _check(md: MasterData, books: Books, report_id: UUID, frozen: Mapping[UUID, datetime | None]) -> Payout:
+def _check(md: MasterData, books: Books, report_id: UUID, held: Mapping[UUID, tuple[Rule, AppError]]) -> Payout:
     payout = books.by_report.get(report_id)
     if payout is None:
         raise AppError("SDCRS_NOT_FOUND", kind="Payout of report", id=str(report_id))
@@ -173,22 +172,9 @@ def _check(md: MasterData, books: Books, report_id: UUID, frozen: Mapping[UUID, 
     maximum = md.payout_config(payout.tenant_id).max_retries
     if payout.retry_count >= maximum:
         raise AppError("SDCRS_RETRIES_EXHAUSTED", maxRetries=maximum)
-    check_not_frozen(payout, frozen)
+    if payout.beneficiary_id in held:
+        raise held[payout.beneficiary_id][1]
     return payout
-
-
-def check_not_frozen(payout: Payout, frozen: Mapping[UUID, datetime | None]) -> None:
-    """Raise while the teacher's payouts are frozen; `frozen` by `frozen_until`."""
-    if payout.beneficiary_id in frozen:
-        until = frozen[payout.beneficiary_id]
-        raise AppError("SDCRS_PAYOUT_FROZEN", until="further notice" if until is None else until.isoformat(timespec="minutes"))
-
-
-def frozen_until(conn: Connection, md: MasterData, books: Books, now: datetime) -> dict[UUID, datetime | None]:
-    """The frozen ones among the beneficiaries, each with the end of it; None: no end is known."""
-    codes = frozen_codes(md)
-    rows = conn.execute(_STANDING, {"ids": [payout.beneficiary_id for payout in books.payouts.values()]})
-    return {row.id: row.standing_until for row in rows if is_frozen(row.standing, row.standing_until, codes, now)}
 
 
 def _item(payout: Payout, comment: str | None) -> Item:

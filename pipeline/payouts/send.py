@@ -23,15 +23,17 @@ from pipeline.jobs.failures import record_failure, waiting
 from pipeline.jobs.job import NOT_FAILED
 from pipeline.packets.log import write_packets
 from pipeline.payouts import provider_state
+from pipeline.payouts.addresses import LOOK_AGAIN, Validation, Verdict
 from pipeline.payouts.answers import Refused, Unknown
 from pipeline.payouts.beneficiaries import Beneficiary, Registered, look_up, register, remember
 from pipeline.payouts.calls import Order, Trouble, again_after, place, reason_of
 from pipeline.payouts.commit import settle_each
+from pipeline.payouts.journal import Call, write_calls
 from pipeline.payouts.orders import check_vpa, payout_body
 from pipeline.payouts.provider import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Lines, Provider, target_of
 from pipeline.payouts.reasons import VPA_INVALID, VPA_MISSING
 from pipeline.payouts.settle import Finding, Refusal, Unsent
-from pipeline.payouts.standing import FROZEN, frozen_codes
+from pipeline.payouts.standing import HELD, hold_params
 from pipeline.payouts.trail import ORDER, Said, Subject, header
 from pipeline.runtime import Runtime
 from pipeline.vault.seal import keyed_hash
@@ -40,7 +42,8 @@ NAME = "payout.send"
 BATCH = 64  # attempts a round: one transaction before and one after for all of them
 LINES = 8  # calls at once; the provider advises 5 to 10 a second and says when it is too many
 LEASE = timedelta(seconds=45)  # a round: everybody else waits so long for a worker that was killed
-CALLS_S = 2 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S)  # the longest that one attempt takes: two calls that both hang
+CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S  # the longest that one takes; an order makes two at most, a registration three
+UNKNOWN_TO_THE_BANK = "The bank does not know this UPI address"
 
 _CLAIM = text(f"""
     WITH due AS (
@@ -48,14 +51,14 @@ _CLAIM = text(f"""
         WHERE q.phase IN ('PREPARED', 'SENDING', 'UNKNOWN') AND q.next_send_at <= :now AND {NOT_FAILED}
           AND (CAST(:only AS uuid) IS NULL OR q.id = :only)
           AND (q.phase <> 'PREPARED' OR NOT EXISTS (
-               SELECT FROM payout.payout p JOIN access.account a ON a.id = p.beneficiary_id WHERE p.id = q.payout_id AND {FROZEN}))
+               SELECT FROM payout.payout p JOIN access.account a ON a.id = p.beneficiary_id WHERE p.id = q.payout_id AND {HELD}))
         ORDER BY q.next_send_at, q.id LIMIT :limit FOR UPDATE OF q SKIP LOCKED)
     UPDATE payout.attempt t SET lease_until = :lease, next_send_at = :lease, modified_at = :now
     FROM due, payout.payout p, sdcrs.report r, access.account a
     WHERE t.id = due.id AND p.id = t.payout_id AND r.id = p.report_id AND a.id = p.beneficiary_id
     RETURNING t.id, t.tenant_id, t.payout_id, t.reference_id, t.idempotency_key, t.request_sealed, t.sends, t.tries, t.first_sent_at,
               due.phase AS before, p.report_id, p.report_number, p.beneficiary_id, p.amount_paise, r.service_type,
-              {FROZEN} AS frozen
+              {HELD} AS held
 """)  # noqa: S608 - constant fragments, no value
 _INTEND = text("""
     UPDATE payout.attempt a
@@ -114,7 +117,7 @@ class SendJob:
         self._lease = lease
 
     def run_once(self, now: datetime) -> int:
-        last_start = time.monotonic() + max(self._lease.total_seconds() - CALLS_S, 0)
+        last_start = time.monotonic() + max(self._lease.total_seconds() - 2 * CALL_S, 0)
         lease = now + self._lease
         begun = self._begin(now, lease)
         if not begun.claimed:
@@ -123,7 +126,7 @@ class SendJob:
         troubles: list[Trouble] = []
         calls = 0
         if strangers:
-            results = self._register(strangers, last_start)
+            results = self._register(strangers, last_start - CALL_S)
             calls += len(results)
             troubles += [(one.failed.why, None) for one in results if one.failed is not None and not isinstance(one.failed, Refused)]
             more, stopped = self._after_registering(strangers, results, lease)
@@ -132,11 +135,12 @@ class SendJob:
         outcomes = self._lines.run([partial(place, order=order, clock=self._rt.clock, last_start=last_start) for order in orders])
         calls += len(outcomes)
         troubles += [outcome.trouble for outcome in outcomes if outcome.trouble is not None]
-        self._finish(findings + [outcome.finding for outcome in outcomes], troubles, answered=calls > len(troubles))
+        made = [call for outcome in outcomes for call in outcome.calls]
+        self._finish(findings + [outcome.finding for outcome in outcomes], made, troubles, answered=calls > len(troubles))
         return begun.claimed
 
     def waits_for(self, now: datetime) -> tuple[int, datetime] | None:
-        """Attempts not yet sent for certain, those of frozen teachers included."""
+        """Attempts not yet sent for certain, those of held teachers included."""
         with self._rt.database.worker() as conn:
             row = conn.execute(_WAITING).one()
             pause = provider_state.paused_until(conn, now)
@@ -164,11 +168,11 @@ class SendJob:
         return total
 
     def _begin_some(self, now: datetime, lease: datetime, only: UUID | None) -> _Begun:
-        frozen = frozen_codes(self._rt.masterdata.current())
+        held = hold_params(self._rt.masterdata.current())
         with self._rt.database.worker() as conn:
             if provider_state.paused_until(conn, now) is not None:
                 return _Begun(0, [], [], [])
-            params = {"job": NAME, "now": now, "limit": BATCH, "lease": lease, "frozen": frozen, "only": only}
+            params = {"job": NAME, "now": now, "limit": BATCH, "lease": lease, "only": only, **held}
             claimed = sorted(conn.execute(_CLAIM, params), key=lambda row: str(row.id))  # the oldest first
             if not claimed:
                 return _Begun(0, [], [], [])
@@ -201,11 +205,20 @@ class SendJob:
         strangers = []
         for row in payable:
             beneficiary = known[row.beneficiary_id]
-            if beneficiary.provider_fund_account_id is None:
+            verdict = self._verdict(beneficiary.validation, now)
+            if beneficiary.provider_fund_account_id is None or verdict == "PENDING":
                 strangers.append((row, beneficiary))
+            elif verdict == "INVALID":
+                findings.append(Refusal(row.id, row.sends, VPA_INVALID, UNKNOWN_TO_THE_BANK, now))
             else:
                 intents.append(self._written(row, beneficiary.fund_account_id, beneficiary.provider_fund_account_id))
         return findings, intents, strangers
+
+    def _verdict(self, validation: Validation | None, now: datetime) -> Verdict:
+        """What is known of an address. Where addresses are not checked nobody can tell, and nobody waits for it."""
+        if not self._rt.settings.validate_vpa:
+            return "UNAVAILABLE"
+        return "PENDING" if validation is None else validation.verdict(now)
 
     def _written(self, row: Row[Any], fund_account_id: UUID, provider_fund_account_id: str) -> _Intent:
         """The order for an attempt, written for the first and only time."""
@@ -251,7 +264,7 @@ class SendJob:
                 tries=one.row.tries,
                 before="PREPARED" if one.row.before == "PREPARED" else "UNKNOWN",  # a lease that ran out is unknown
                 first_sent_at=written[one.row.id].first_sent_at,
-                frozen=one.row.frozen,
+                held=one.row.held,
             )
             for one in ours
         ]
@@ -259,7 +272,8 @@ class SendJob:
     def _register(self, strangers: Sequence[Stranger], last_start: float) -> list[Registered]:
         """Tell the provider of each new teacher or address once, however many attempts wait for it."""
         once = {beneficiary.fund_account_id: beneficiary for _, beneficiary in strangers}
-        return self._lines.run([partial(_register, beneficiary=one, last_start=last_start) for one in once.values()])
+        told = partial(_register, last_start=last_start, now=self._rt.clock.now(), validate=self._rt.settings.validate_vpa)
+        return self._lines.run([partial(told, beneficiary=one) for one in once.values()])
 
     def _after_registering(
         self, strangers: Sequence[Stranger], results: Sequence[Registered], lease: datetime
@@ -274,7 +288,12 @@ class SendJob:
             result = by_account[beneficiary.fund_account_id]
             said = () if beneficiary.fund_account_id in told else result.said
             told.add(beneficiary.fund_account_id)
-            if result.failed is None and result.provider_fund_account_id is not None:
+            verdict = self._verdict(result.validation, at)
+            if result.failed is None and verdict == "PENDING":
+                findings.append(Unsent(row.id, row.sends, "ADDRESS_BEING_CHECKED", at + LOOK_AGAIN, "PREPARED", at, said))
+            elif result.failed is None and verdict == "INVALID":
+                findings.append(Refusal(row.id, row.sends, VPA_INVALID, UNKNOWN_TO_THE_BANK, at, said))
+            elif result.failed is None and result.provider_fund_account_id is not None:
                 intents.append((self._written(row, beneficiary.fund_account_id, result.provider_fund_account_id), said))
             elif isinstance(result.failed, Refused):
                 reason = VPA_INVALID if (result.failed.field or "").startswith("vpa") else reason_of(result.failed)
@@ -283,22 +302,23 @@ class SendJob:
                 why = result.failed.why if result.failed is not None else "UNREADABLE_ANSWER"
                 findings.append(Unsent(row.id, row.sends, why, at + again_after(row.tries), "PREPARED", at, said))
         with self._rt.database.worker() as conn:
-            remember(conn, results)
+            remember(conn, self._rt.vault, results, at)
             write_packets(conn, [header(one, _subject(intent.row), at) for intent, said in intents for one in said])
             return self._intend(conn, [intent for intent, _ in intents], lease, at), findings
 
-    def _finish(self, findings: Sequence[Finding], troubles: Sequence[Trouble], answered: bool) -> None:
-        """Remember how the provider is, and settle what was learnt. Commits."""
+    def _finish(self, findings: Sequence[Finding], calls: Sequence[Call], troubles: Sequence[Trouble], answered: bool) -> None:
+        """Remember the calls and how the provider is, and settle what was learnt. Commits."""
         now = self._rt.clock.now()
         with self._rt.database.worker() as conn:
+            write_calls(conn, calls)
             provider_state.note_calls(conn, troubles, answered, now)
         settle_each(self._rt, NAME, findings, now)
 
 
-def _register(provider: Provider, beneficiary: Beneficiary, last_start: float) -> Registered:
+def _register(provider: Provider, *, beneficiary: Beneficiary, last_start: float, now: datetime, validate: bool) -> Registered:
     if time.monotonic() > last_start:
         return Registered(beneficiary, None, None, (), Unknown("NOT_SENT"))
-    return register(provider, beneficiary)
+    return register(provider, beneficiary, now, validate=validate)
 
 
 def _subject(row: Row[Any]) -> Subject:

@@ -24,6 +24,7 @@ from pipeline.payouts.ledger import Entry, Kind, enter
 from pipeline.payouts.reasons import advice_for
 from pipeline.payouts.states import RANKS, effect_of
 from pipeline.payouts.trail import Said, header
+from pipeline.reports.late import complete_utr
 from pipeline.reports.workflow import Actor, Item, transition
 
 SYSTEM = Actor(SYSTEM_ID, frozenset({"SYSTEM"}))
@@ -138,6 +139,7 @@ class Settlement:
         self._releases: list[tuple[UUID, Any, int]] = []
         self._moves: dict[UUID, list[tuple[str, Item]]] = {}
         self._headers: list[PacketHeader] = []
+        self._utrs: dict[UUID, str] = {}  # of reports that were resolved before the bank named it
 
     def take(self, finding: Finding) -> Verdict:
         """Take one finding into account."""
@@ -185,6 +187,7 @@ class Settlement:
         write_packets(conn, self._headers)
         while any(self._moves.values()):
             self._move_once(conn)
+        complete_utr(conn, self._utrs)
 
     def _see(self, seen: Seen, payout: Payout, attempt: Attempt) -> Verdict:
         entity = seen.payout
@@ -253,6 +256,8 @@ class Settlement:
             verdict = "APPLIED"
             if payout.status == "COMPLETED" and attempt.number == payout.retry_count and not payout.settled_by_hand:
                 payout.utr = payout.utr or attempt.utr
+                if payout.utr is not None:
+                    self._utrs[payout.report_id] = payout.utr
             self._books.change(payout, attempt)
         if seen.source == "POLL":
             since = attempt.accepted_at or seen.at

@@ -173,7 +173,7 @@ def test_an_unknown_order_of_a_teacher_frozen_since_is_looked_up_and_not_sent_ag
     house.run()
     (attempt,) = house.attempts(report_id)
     assert len(house.sandbox.of(attempt.reference_id)) == int(taken)
-    assert (attempt.phase, attempt.last_error) == (("ACCEPTED", None) if taken else ("UNKNOWN", "FROZEN_WHILE_UNKNOWN"))
+    assert (attempt.phase, attempt.last_error) == (("ACCEPTED", None) if taken else ("UNKNOWN", "HELD_WHILE_UNKNOWN"))
     house.execute(freeze, standing="GOOD", reason=None, id=teacher.account_id)
     house.deaf = False
     house.move_clock(house.clock.now() + timedelta(minutes=10))

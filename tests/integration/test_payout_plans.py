@@ -44,7 +44,7 @@ def plan(conn: Connection, wanted: TextClause, **params: object) -> str:
 @pytest.mark.parametrize(("claim", "index"), CLAIMS)
 def test_a_claim_uses_its_index(rt: Runtime, conn: Connection, claim: TextClause, index: str) -> None:
     now = rt.clock.now()
-    params = {"job": "x", "now": now, "limit": 10, "only": None, "frozen": ["BAN"], "lease": now}
+    params = {"job": "x", "now": now, "limit": 10, "only": None, "frozen": ["BAN"], "verified_only": ["dj.ali-sabieh"], "lease": now}
     used = {name: value for name, value in params.items() if f":{name}" in claim.text}
     assert index in plan(conn, claim, **used)
 

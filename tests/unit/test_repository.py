@@ -171,7 +171,7 @@ def test_files_are_rooms_not_halls():
 def settings_names() -> set[str]:
     """The variables that pipeline/settings.py reads."""
     calls = [node for node in ast.walk(tree(Path("pipeline/settings.py"))) if isinstance(node, ast.Call) and node.args]
-    readers = {"text", "number", "path"}
+    readers = {"text", "number", "path", "switch"}
     return {call.args[0].value for call in calls if dotted(call.func) in readers and isinstance(call.args[0], ast.Constant)}
 
 

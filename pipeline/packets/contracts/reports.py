@@ -199,6 +199,7 @@ class PayoutDetails(Body):
     manual_payment_method: Literal["UPI", "CASH", "BANK_TRANSFER", "CHEQUE", "OTHER"] | None = None
     manual_payment_amount: Rupees | None = None  # None: what is owed
     manual_payment_attachment: Id | None = None
+    exception_reason: str | None = None  # why it was paid outside the rules; a second admin approves it
 
     @field_validator("manual_payment_method", mode="before")
     @classmethod

@@ -198,6 +198,8 @@ VALIDATION_FIELDS = (
 
 def create_validation(box: Box, request: Request) -> Reply:
     """Ask whether a VPA is real; the answer comes after the usual delay."""
+    if not box.switches.validations:
+        raise refusals.bad_url()
     body = rules.parse(request.raw)
     rules.only(body, VALIDATION_FIELDS)
     rules.check_account(body.get("source_account_number") or body.get("account_number"), box.config.account_number)

@@ -45,6 +45,7 @@ class Switches:
     low_balance: str = "refused"  # without queue_if_low_balance: 400, or a payout with status failed
     key_in_flight: str = "wait"  # a second request with a key at work: waits for the first, or is answered 409
     fee_paise: int = 0  # per payout, tax included; 18 % GST is shown as its tax
+    validations: bool = True  # false: addresses are not checked, as in the provider's test mode and on current accounts
     rate_limit_tps: int = 0  # POST /v1/payouts a second before 429; 0: no limit
     events: tuple[str, ...] = EVENTS  # the events our webhook is subscribed to
 
