@@ -23,17 +23,18 @@ from pipeline.payouts.trail import Said
 from pipeline.vault.persons import Vault
 
 _ENSURE = text("""
-    INSERT INTO payout.fund_account (id, tenant_id, beneficiary_id, vpa_lookup, vpa_sealed, created_at)
-    SELECT v.id, v.tenant_id, v.beneficiary_id, decode(v.vpa_lookup, 'hex'), v.vpa_sealed, :now
+    INSERT INTO payout.fund_account (id, tenant_id, beneficiary_id, vpa_lookup, vpa_sealed, provider, created_at)
+    SELECT v.id, v.tenant_id, v.beneficiary_id, decode(v.vpa_lookup, 'hex'), v.vpa_sealed, :mark, :now
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
         AS v(id uuid, tenant_id text, beneficiary_id uuid, vpa_lookup text, vpa_sealed text)
     ORDER BY v.beneficiary_id, v.vpa_lookup
-    ON CONFLICT (beneficiary_id, vpa_lookup) DO NOTHING
+    ON CONFLICT (beneficiary_id, vpa_lookup, provider) DO NOTHING
 """)
 _READ = text("""
     SELECT id, beneficiary_id, vpa_lookup, provider_contact_id, provider_fund_account_id, validation_id, validation_status, account_status,
            name_match, validation_asked_at
-    FROM payout.fund_account WHERE beneficiary_id = ANY (:beneficiaries) ORDER BY created_at
+    FROM payout.fund_account WHERE beneficiary_id = ANY (:beneficiaries) AND (provider = :mark OR provider IS NULL)
+    ORDER BY created_at
 """)
 _KNOWN = text("""
     UPDATE payout.fund_account f
@@ -84,16 +85,19 @@ class Registered:
 
 
 def look_up(
-    conn: Connection, vault: Vault, wanted: Sequence[tuple[UUID, str]], persons: Mapping[UUID, Mapping[str, str]], now: datetime
+    conn: Connection, vault: Vault, mark: str, wanted: Sequence[tuple[UUID, str]], persons: Mapping[UUID, Mapping[str, str]], now: datetime
 ) -> dict[UUID, Beneficiary]:
-    """Teachers, given with their tenant and a lawful VPA in `persons`, as beneficiaries; unknown addresses get a row. Does not commit."""
+    """Teachers, given with their tenant and a lawful VPA in `persons`, as beneficiaries; unknown addresses get a row. Does not commit.
+
+    `mark` is the paying account's: what another one knows of a teacher is of no use here.
+    """
     lookups = {account_id: vault.lookup(tenant_id.split(".")[0], "vpa", persons[account_id]["vpa"]) for account_id, tenant_id in wanted}
-    known = _read(conn, list(lookups))
+    known = _read(conn, mark, list(lookups))
     new = [(one, tenant_id) for one, tenant_id in wanted if not any(row.vpa_lookup == lookups[one] for row in known.get(one, ()))]
     if new:
         rows = [_new_row(vault, one, tenant_id, lookups[one], persons[one]["vpa"], now) for one, tenant_id in new]
-        conn.execute(_ENSURE, {"rows": json.dumps(rows), "now": now})
-        known = _read(conn, list(lookups))
+        conn.execute(_ENSURE, {"rows": json.dumps(rows), "mark": mark, "now": now})
+        known = _read(conn, mark, list(lookups))
     found = {}
     for account_id, tenant_id in wanted:
         mine = known[account_id]
@@ -191,9 +195,9 @@ def _found(vault: Vault, registered: Registered, now: datetime) -> dict[str, Any
     }
 
 
-def _read(conn: Connection, accounts: Sequence[UUID]) -> dict[UUID, list[Row[Any]]]:
+def _read(conn: Connection, mark: str, accounts: Sequence[UUID]) -> dict[UUID, list[Row[Any]]]:
     known: dict[UUID, list[Row[Any]]] = {}
-    for row in conn.execute(_READ, {"beneficiaries": list(accounts)}):
+    for row in conn.execute(_READ, {"beneficiaries": list(accounts), "mark": mark}):
         known.setdefault(row.beneficiary_id, []).append(row)
     return known
 

@@ -201,7 +201,7 @@ class SendJob:
                 reason, words = (VPA_MISSING, "No UPI address is known") if missing else (VPA_INVALID, error.message)
                 findings.append(Refusal(row.id, row.sends, reason, words, now))
         tenants = {row.beneficiary_id: row.tenant_id for row in payable}
-        known = look_up(conn, vault, list(tenants.items()), persons, now) if tenants else {}
+        known = look_up(conn, vault, self._lines.target.mark, list(tenants.items()), persons, now) if tenants else {}
         strangers = []
         for row in payable:
             beneficiary = known[row.beneficiary_id]

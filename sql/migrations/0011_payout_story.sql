@@ -35,6 +35,12 @@ ALTER TABLE payout.fund_account
     ADD CHECK ((validation_asked_at IS NULL) = (validation_status IS NULL)),
     ADD CHECK (validated_at IS NULL OR validation_status IN ('completed', 'failed'));
 
+-- A provider knows only what it was told itself: whoever changes the paying account tells of contacts and addresses anew.
+ALTER TABLE payout.fund_account
+    ADD COLUMN provider text,                    -- a mark of the paying account; NULL: from before there was a mark
+    DROP CONSTRAINT fund_account_beneficiary_id_vpa_lookup_key,
+    ADD CONSTRAINT fund_account_once UNIQUE (beneficiary_id, vpa_lookup, provider);
+
 -- Who is known to be who they say they are. Written by the room that finds it out; no row: nobody has found it out.
 CREATE TABLE payout.payee (
     account_id  uuid        PRIMARY KEY REFERENCES access.account,

@@ -139,6 +139,16 @@ def test_where_the_tenant_wants_it_a_second_admin_approves(rt: Runtime, as_: Any
     assert (second["status"], second["payoutDetails"]["approvalStatus"]) == ("RESOLVED", "APPROVED")
 
 
+def test_outside_the_rules_a_second_admin_approves_also_where_the_tenant_wants_none(rt: Runtime, as_: Any, who: People) -> None:
+    report_id = failed(rt, who)
+    details = {"manualPaymentReference": "CASH-9", "manualPaymentMethod": "CASH", "exceptionReason": "Paid in cash by the district office"}
+    first = as_(who.admin).post(UPDATE, body(report_id, "MANUAL_RESOLVE", **details)).json()["DogReports"][0]
+    assert (first["status"], first["payoutDetails"]["approvalStatus"]) == ("PAYOUT_FAILED", "PENDING_APPROVAL")
+    assert as_(who.admin).code(UPDATE, body(report_id, "MANUAL_RESOLVE", **details)) == (403, "SDCRS_SELF_APPROVAL")
+    second = as_(who.second_admin).post(UPDATE, body(report_id, "MANUAL_RESOLVE", **details)).json()["DogReports"][0]
+    assert (second["status"], second["payoutDetails"]["approvalStatus"]) == ("RESOLVED", "APPROVED")
+
+
 def test_payouts_are_listed_for_admins_and_the_auditor_with_the_address_masked(rt: Runtime, as_: Any, who: People) -> None:
     report_id = failed(rt, who)
     criteria = {"searchCriteria": {"tenantId": VILLE, "status": ["FAILED"], "limit": 100}}

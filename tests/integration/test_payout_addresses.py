@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.errors import AppError
+from pipeline.payouts.address_check import check_address
 from pipeline.payouts.addresses import WAIT_FOR_IT
-from pipeline.payouts.beneficiaries import registered_name
+from pipeline.payouts.beneficiaries import Registered, look_up, registered_name, remember
 from pipeline.payouts.jobs import payout_jobs
 from pipeline.runtime import Runtime
 from tests.integration.payout_house import House, open_house
@@ -83,3 +85,51 @@ def test_where_the_provider_checks_no_addresses_they_are_paid_unchecked(house: H
         assert house.one("SELECT count(*) AS pauses FROM payout.provider WHERE paused_until IS NOT NULL").pauses == 0
     finally:
         house.sandbox.post("settings", validations=True)
+
+
+def test_an_admin_learns_in_whose_name_an_address_is_and_pays_nothing_by_asking(house: House) -> None:
+    (report_id,) = house.captured(house.teacher(vpa="fails.bank.rejected@sandbox"))
+    house.to_the_end()
+    admin, made = house.people.admin, len(house.sandbox.payouts())
+    house.sandbox.post("settings", delay_seconds=0)
+    try:
+        found = check_address(house.rt, admin, report_id, "his.wife@okaxis", house.clock.now())
+        bad = check_address(house.rt, admin, report_id, "fails.vpa.invalid@sandbox", house.clock.now())
+    finally:
+        house.sandbox.post("settings", delay_seconds=2.0)
+    assert (found.verdict, found.name_match) == ("VALID", 100)
+    assert found.registered_name
+    assert (bad.verdict, bad.registered_name) == ("INVALID", None)
+    assert len(house.sandbox.payouts()) == made
+    kept = house.all(
+        "SELECT account_status FROM payout.fund_account WHERE beneficiary_id = :id ORDER BY created_at, id",
+        id=house.payout(report_id).beneficiary_id,
+    )
+    assert [row.account_status for row in kept][1:] == ["active", "invalid"]
+    verdicts = house.all("SELECT details->>'verdict' AS verdict FROM audit.event WHERE action = 'VPA_CHECKED' ORDER BY occurred_at, id")
+    assert [row.verdict for row in verdicts] == ["VALID", "INVALID"]
+
+
+@pytest.mark.parametrize(
+    ("who", "vpa", "code"), [("admin", "no at sign", "SDCRS_INVALID_VPA"), ("verifier", "a@okaxis", "SDCRS_FORBIDDEN")]
+)
+def test_only_state_admins_ask_about_addresses_and_only_about_lawful_ones(house: House, who: str, vpa: str, code: str) -> None:
+    (report_id,) = house.captured(house.teacher())
+    with pytest.raises(AppError) as refused:
+        check_address(house.rt, getattr(house.people, who), report_id, vpa, house.clock.now())
+    assert refused.value.code == code
+
+
+def test_another_paying_account_is_told_of_everybody_anew(house: House) -> None:
+    teacher = house.teacher(vpa="moves.along@okaxis")
+    person = {teacher.account_id: {"name": "Ravi Kumar", "phone": "", "vpa": "moves.along@okaxis"}}
+    wanted = [(teacher.account_id, teacher.tenant_id)]
+    now = house.clock.now()
+    with house.rt.database.worker() as conn:
+        here = look_up(conn, house.rt.vault, "sandbox", wanted, person, now)[teacher.account_id]
+        told = Registered(here, "cont_00000000000001", "fa_00000000000001", ())
+        remember(conn, house.rt.vault, [told], now)
+        assert look_up(conn, house.rt.vault, "sandbox", wanted, person, now)[teacher.account_id].known
+        there = look_up(conn, house.rt.vault, "0123456789abcdef", wanted, person, now)[teacher.account_id]
+        assert (there.known, there.contact_id) == (False, None)
+        conn.rollback()
