@@ -29,6 +29,7 @@ class Settings:
     role_prefix: str | None  # None: what the database has stored, else its name
     api_public_url: str | None  # None: the browser's host with api_port
     filestore_url: str | None  # None: data_dir/filestore
+    audit_anchor_url: str | None  # None: data_dir/audit
     keys_file: Path | None  # None: data_dir/keys
     tiles_url: str | None  # None: no background tiles, ward boundaries only
     sms_gateway_url: str | None  # None: messages are stored and shown
@@ -101,6 +102,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         role_prefix=text("DATABASE_ROLE_PREFIX"),
         api_public_url=text("API_PUBLIC_URL"),
         filestore_url=text("FILESTORE_URL"),
+        audit_anchor_url=text("AUDIT_ANCHOR_URL"),
         keys_file=path("KEYS_FILE"),
         tiles_url=text("TILES_URL"),
         sms_gateway_url=text("SMS_GATEWAY_URL"),

@@ -17,6 +17,7 @@ import queries
 from pipeline.api.answers import HEADERS
 from pipeline.api.call import Call, Parts
 from pipeline.api.serving import serve
+from pipeline.audit.seal import unsealed_for_s
 from pipeline.database.migrate import read_migrations
 from pipeline.errors import AppError
 from pipeline.runtime import Runtime
@@ -132,6 +133,7 @@ def _count(call: Call) -> Iterator[str]:
         failures = queries.rows(conn, "operations.failures")
         payouts = queries.rows(conn, "operations.payouts", tenants=tenants)
         flow = dict(queries.one(conn, "operations.flow") or {})
+        unsealed_s = unsealed_for_s(conn, call.now)
     yield "# HELP sdcrs_reports Reports by state."
     yield "# TYPE sdcrs_reports gauge"
     yield from (f'sdcrs_reports{{state="{row["state"]}"}} {row["reports"]}' for row in by_state)
@@ -153,6 +155,9 @@ def _count(call: Call) -> Iterator[str]:
         if flow.get(column) is not None:
             yield f"# TYPE {name} gauge"
             yield f"{name} {_age(flow[column], call.now)}"
+    yield "# HELP sdcrs_audit_unsealed_seconds How long the oldest row of the audit has waited to be sealed; over 60 is an alarm."
+    yield "# TYPE sdcrs_audit_unsealed_seconds gauge"
+    yield f"sdcrs_audit_unsealed_seconds {round(unsealed_s, 1)}"
     yield "# HELP sdcrs_stray_partition_bytes Rows that fell into a DEFAULT partition: a month was not prepared."
     yield "# TYPE sdcrs_stray_partition_bytes gauge"
     yield f"sdcrs_stray_partition_bytes {flow.get('stray_bytes') or 0}"

@@ -22,6 +22,7 @@ COMMANDS = {
     "reconcile": "compare our payouts with the provider's",
     "backup": "write the database to one encrypted file",
     "restore": "bring a backup into an empty database",
+    "verify-audit": "check that nothing in the audit was changed, removed or slipped in",
     "bench": "measure this machine: lifecycles a second, latency, waiting times",
 }
 INTERRUPTED = 130
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, purpose in COMMANDS.items():
         wanted = name in arguments[:1]
         # only the wanted command's module is imported: `up` must not pay for the demo's libraries
-        module = importlib.import_module(f"pipeline.cli.{name}") if wanted else None
+        module = importlib.import_module(f"pipeline.cli.{name.replace('-', '_')}") if wanted else None
         command = commands.add_parser(
             name,
             help=purpose,

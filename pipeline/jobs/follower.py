@@ -25,6 +25,12 @@ _FOLLOWED = {
         WHERE (xid, id) > (CAST(:last_xid AS xid8), CAST(:last_id AS uuid)) AND xid < pg_snapshot_xmin(pg_current_snapshot())
         ORDER BY xid, id LIMIT :limit
     """),
+    "audit.event": text("""
+        SELECT id, xid, tenant_id, actor_id, actor_role, action, subject_kind, subject_id, purpose, details, occurred_at, recorded_at
+        FROM audit.event
+        WHERE (xid, id) > (CAST(:last_xid AS xid8), CAST(:last_id AS uuid)) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY xid, id LIMIT :limit
+    """),
 }
 _ENSURE = text("INSERT INTO jobs.follower (name) VALUES (:name) ON CONFLICT DO NOTHING")
 _POSITION = text("SELECT last_xid::text AS last_xid, last_id FROM jobs.follower WHERE name = :name FOR UPDATE SKIP LOCKED")

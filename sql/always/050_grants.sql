@@ -54,7 +54,7 @@ GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA access, vault, jobs, sdcrs,
 REVOKE UPDATE ON sdcrs.report_history FROM {{prefix}}_worker;
 REVOKE INSERT, UPDATE ON masterdata.installation, masterdata.migration FROM {{prefix}}_worker;
 REVOKE INSERT, UPDATE ON sdcrs.public_tracking FROM {{prefix}}_worker;
-GRANT SELECT, INSERT ON audit.event TO {{prefix}}_worker;
+GRANT SELECT, INSERT ON audit.event, audit.seal TO {{prefix}}_worker;
 GRANT SELECT, INSERT, UPDATE ON packet.log TO {{prefix}}_worker;  -- update: bodies past their retention are emptied
 GRANT DELETE ON sdcrs.request_key, access.session, access.sign_in_throttle, jobs.failure, jobs.heartbeat, fraud.validator_cache TO {{prefix}}_worker;
 GRANT EXECUTE ON FUNCTION jobs.ensure_partitions(date, int), jobs.stray_partition_rows(), jobs.refresh_statistics() TO {{prefix}}_worker;
@@ -74,4 +74,4 @@ GRANT SELECT (report_id, version, action, to_state, occurred_at) ON sdcrs.report
 
 -- audit: reads what happened
 GRANT USAGE ON SCHEMA audit, packet, sdcrs TO {{prefix}}_audit;
-GRANT SELECT ON audit.event, packet.log, sdcrs.report_history TO {{prefix}}_audit;
+GRANT SELECT ON audit.event, audit.seal, packet.log, sdcrs.report_history TO {{prefix}}_audit;

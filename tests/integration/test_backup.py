@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from pipeline.access.sessions import sign_in
+from pipeline.audit.anchor import Anchors
+from pipeline.audit.verify import verify
 from pipeline.clock import SystemClock
 from pipeline.database.backup import backup, restore
 from pipeline.database.engine import Database
@@ -20,6 +23,7 @@ from pipeline.jobs.worker import run_until_idle
 from pipeline.notifications.follower import notifications_follower
 from pipeline.runtime import Runtime, assemble
 from pipeline.vault.keys import Keyring
+from pipeline.work import sealing_follower
 from tests import factories
 from tests.conftest import make_database
 
@@ -31,6 +35,8 @@ COUNTED = (
     "sdcrs.notification",
     "vault.person_field",
     "access.account",
+    "audit.event",
+    "audit.seal",
 )
 
 
@@ -44,7 +50,8 @@ def backed_up(rt: Runtime, urls: Urls, tmp_path_factory: pytest.TempPathFactory)
     who = factories.people(rt)
     factories.captured(rt, who)
     factories.validated(rt, who.teacher)
-    run_until_idle([notifications_follower(rt)], rt.clock)
+    sign_in(rt, who.admin.username, factories.PASSWORD, "CONSOLE", "10.0.0.1")
+    run_until_idle([notifications_follower(rt), sealing_follower(rt)], rt.clock)
     target = tmp_path_factory.mktemp("backup") / "all.backup"
     assert backup(urls.app, rt.database.role_prefix, programs(None, quiet), target, rt.keyring.backup_key) > 10_000
     return target
@@ -63,6 +70,10 @@ def test_a_restored_database_holds_the_same_and_rebuilds_its_followers(rt: Runti
             run_until_idle([notifications_follower(restored)], rt.clock)
             # the messages are there once; what the rebuilt follower adds to the log is at most their headers
             assert counts(restored)["sdcrs.notification"] == counts(rt)["sdcrs.notification"]
+            run_until_idle([sealing_follower(restored)], rt.clock)
+            assert counts(restored)["audit.seal"] == counts(rt)["audit.seal"] > 0
+            with database.worker() as conn:
+                assert verify(conn, rt.keyring, Anchors(restored.settings)).faults == ()
             who = factories.people(restored)
             assert factories.status_of(restored, factories.validated(restored, who.teacher)) == "PENDING_VERIFICATION"
 

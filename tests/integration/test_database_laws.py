@@ -26,7 +26,7 @@ APP_WRITES = {
     "jobs.failure": frozenset({"UPDATE", "DELETE"}),
 }
 WORKER_NEVER = {
-    "audit.event": frozenset({"UPDATE"}),
+    **dict.fromkeys(["audit.event", "audit.seal"], frozenset({"UPDATE"})),
     "sdcrs.report_history": frozenset({"UPDATE"}),
     **dict.fromkeys(["masterdata.installation", "masterdata.migration", "sdcrs.public_tracking"], WRITE),
 }
@@ -35,6 +35,7 @@ WORKER_DELETES = dict.fromkeys(
     frozenset({"DELETE"}),
 )
 PUBLIC_READS = {"sdcrs.public_tracking"}
+AUDIT_READS = {"audit.event", "audit.seal", "packet.log", "sdcrs.report_history"}
 
 
 def rows(rt: Runtime, sql: str, **params: object) -> list:
@@ -111,7 +112,7 @@ def test_no_role_has_an_excess_grant(rt: Runtime) -> None:
             "app": {"SELECT"} | APP_WRITES.get(g.name, frozenset()),
             "worker": {"SELECT"} | ({"INSERT", "UPDATE"} - WORKER_NEVER.get(g.name, frozenset())) | WORKER_DELETES.get(g.name, frozenset()),
             "public": {"SELECT"} if g.name in PUBLIC_READS else set(),
-            "audit": {"SELECT"} if g.name in {"audit.event", "packet.log", "sdcrs.report_history"} else set(),
+            "audit": {"SELECT"} if g.name in AUDIT_READS else set(),
             "backup": {"SELECT"},
             "PUBLIC": {"SELECT"} if g.name in {"masterdata.installation", "masterdata.migration"} else set(),
         }.get(role, frozenset())
