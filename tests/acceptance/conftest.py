@@ -9,6 +9,7 @@ from pipeline.database.engine import Database
 from pipeline.runtime import assemble
 from tests import factories
 from tests.acceptance import desks
+from tests.acceptance.town import open_town
 from tests.conftest import ROLE_PREFIX
 
 
@@ -24,3 +25,9 @@ def house(urls, settings):
 @pytest.fixture(scope="module")
 def staff(house):
     return factories.people(house.rt)
+
+
+@pytest.fixture(scope="module")
+def town(rt):
+    with open_town(rt) as found:
+        yield found

@@ -11,6 +11,7 @@ GET, POST, DELETE faults              {"kind", "count", "seconds", "operation", 
 POST funds                            {"amount_paise": n} paid in; the queue drains
 POST balance                          {"amount_paise": n}: the balance becomes this, by paying in or out
 POST payouts/{id}                     {"status", "reason", "utr"}: any status, as the test dashboard allows
+POST approvals/{id}                   {"approved": true | false}: of a payout that is pending, as the provider's own approver
 POST webhooks/redeliver               {"payout_id" | "event_id" | "all": true}: the same events once more
 POST settle                           {"delay": 0, "late": true}: take every due step (with delay 0: every step) and deliver
                                       every pending event before answering; late: also late commits and late events
@@ -271,6 +272,12 @@ def _move(call: Call) -> Body:
     return shapes.payout(after[0])
 
 
+def _approve(call: Call) -> Body:
+    if not isinstance(call.body.get("approved"), bool):
+        raise MisuseError("approved must be true or false")
+    return payouts.decide(call.box, call.rest, call.body["approved"])
+
+
 def _redeliver(call: Call) -> Body:
     """Events that have a body go out again, with the id and signature they had."""
     chosen = {name: call.body[name] for name in ("payout_id", "event_id", "all") if call.body.get(name)}
@@ -353,6 +360,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "funds"): _funds,
     ("POST", "balance"): _balance,
     ("POST", "payouts/"): _move,
+    ("POST", "approvals/"): _approve,
     ("POST", "webhooks/redeliver"): _redeliver,
     ("POST", "settle"): _settle,
     ("POST", "reset"): _reset,

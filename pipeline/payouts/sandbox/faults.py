@@ -43,6 +43,8 @@ OPERATIONS = (
     "payout.cancel",
     "contact.create",
     "fund_account.create",
+    "validation.create",
+    "validation.get",
     "transaction.list",
     "balance.list",
     "webhook",

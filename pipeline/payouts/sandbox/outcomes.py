@@ -13,6 +13,7 @@ class Reason:
 
 REASONS: dict[str, Reason] = {
     "low_balance": Reason("business", "Queued: the account does not have enough balance. Add funds to continue."),
+    "pending_approval": Reason("business", "The payout waits for its approval."),
     "gateway_degraded": Reason("gateway", "Queued: the partner bank's systems are degraded at the moment."),
     "beneficiary_bank_confirmation_pending": Reason("beneficiary_bank", "The beneficiary's bank has not confirmed the credit yet."),
     "payout_bank_processing": Reason("gateway", "The partner bank is processing the payout."),

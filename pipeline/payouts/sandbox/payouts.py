@@ -119,18 +119,28 @@ def _new_row(conn: Connection, box: Box, payout_id: str, body: dict[str, Any], f
         "script": _script(conn, found.id, found.address),
         "created_at": now,
     }
-    debit = wanted.amount_paise + fees
-    balance = conn.execute(DEBIT, {"debit": debit, "number": box.config.account_number}).scalar()
+    if box.switches.approval == "asked":
+        row.update(status="pending", reason="pending_approval", held_paise=0, due_at=None)
+        balance = None
+    else:
+        balance = _begin(conn, box, row, wanted.queue_if_low_balance, now)
+    _record(conn, box, row, balance, now)
+    return row
+
+
+def _begin(conn: Connection, box: Box, row: dict[str, Any], queue_if_low_balance: bool, now: datetime) -> int | None:
+    """Take the money, or say what happens without it; the balance afterwards, None when nothing was taken."""
+    debit = row["amount_paise"] + row["fees_paise"]
+    balance: int | None = conn.execute(DEBIT, {"debit": debit, "number": box.config.account_number}).scalar()
     if balance is not None:
         row.update(status="processing", reason=None, held_paise=debit, due_at=first_due(box, row["script"], now))
-    elif wanted.queue_if_low_balance:
+    elif queue_if_low_balance:
         row.update(status="queued", reason="low_balance", held_paise=0, due_at=None)
     elif box.switches.low_balance == "failed":
         row.update(status="failed", reason="insufficient_funds", held_paise=0, due_at=None)
     else:
         raise RefusedError(refusals.LOW_BALANCE, reason="insufficient_funds", field="amount")
-    _record(conn, box, row, balance, now)
-    return row
+    return balance
 
 
 def _record(conn: Connection, box: Box, row: dict[str, Any], balance: int | None, now: datetime) -> None:
@@ -236,6 +246,26 @@ def cancel(box: Box, request: Request) -> Reply:
         after = books.apply(conn, box, [books.Move(row, "cancelled", None, row["step"], None)], now)
     box.courier_bell.ring(now)
     return ok(shapes.payout(after[0]))
+
+
+def decide(box: Box, payout_id: str, approved: bool) -> shapes.Entity:
+    """Approve or reject a pending payout; an approved one for which there is no money waits in the queue. Raises ValueError."""
+    now = box.now()
+    with box.engine.begin() as conn:
+        row = lock(conn, payout_id)
+        if row is None or row["status"] != "pending":
+            raise ValueError(f"{payout_id} does not wait for an approval")
+        if not approved:
+            move = books.Move(row, "rejected", None, row["step"], None)
+        elif row["amount_paise"] + row["fees_paise"] <= books.lock_account(conn, box):
+            move = books.Move(row, "processing", None, row["step"], first_due(box, row["script"], now))
+        else:
+            move = books.Move(row, "queued", "low_balance", row["step"], None)
+        after = books.apply(conn, box, [move], now)
+    if after[0]["due_at"] is not None:
+        box.life_bell.ring(after[0]["due_at"])
+    box.courier_bell.ring(now)
+    return shapes.payout(after[0])
 
 
 def lock(conn: Connection, payout_id: str) -> RowMapping | None:

@@ -26,6 +26,7 @@ CHOICES = {
     "webhooks": ("auto", "held"),
     "replay": ("latest", "saved"),
     "low_balance": ("refused", "failed"),
+    "approval": ("none", "asked"),
     "key_in_flight": ("wait", "conflict"),
 }
 SECONDS_MAX = 366 * 86_400.0  # a year and a day: longer waits are typing errors
@@ -43,6 +44,7 @@ class Switches:
     disable_after_a_day: bool = False  # disable the webhook when an event fails for 24 hours, as the provider does
     replay: str = "latest"  # the answer to a repeated key: the payout as it is now, or the saved first answer
     low_balance: str = "refused"  # without queue_if_low_balance: 400, or a payout with status failed
+    approval: str = "none"  # asked: a payout is pending until somebody on the provider's side approves or rejects it
     key_in_flight: str = "wait"  # a second request with a key at work: waits for the first, or is answered 409
     fee_paise: int = 0  # per payout, tax included; 18 % GST is shown as its tax
     validations: bool = True  # false: addresses are not checked, as in the provider's test mode and on current accounts

@@ -45,7 +45,14 @@ def sandbox(process: Sandbox, hook: Hook) -> Sandbox:
         "webhooks_enabled": True,
         "replay": "latest",
     }
-    others = {"low_balance": "refused", "key_in_flight": "wait", "fee_paise": 0, "rate_limit_tps": 0, "disable_after_a_day": False}
+    others = {
+        "low_balance": "refused",
+        "approval": "none",
+        "key_in_flight": "wait",
+        "fee_paise": 0,
+        "rate_limit_tps": 0,
+        "disable_after_a_day": False,
+    }
     process.control("settings", {**defaults, **others})
     process.control("clock", {"offset_seconds": 0})
     hook.seen.clear()

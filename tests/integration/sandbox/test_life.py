@@ -71,6 +71,26 @@ def test_only_a_queued_payout_can_be_cancelled_and_no_webhook_tells(sandbox: San
     assert hook.statuses(queued["id"]) == ["queued"]
 
 
+def test_where_an_approval_is_asked_for_a_payout_waits_without_money_until_it_is_given(sandbox: Sandbox, hook: Hook) -> None:
+    sandbox.control("settings", {"approval": "asked"})
+    account = sandbox.fund_account()
+    approved, rejected, short = (sandbox.pay(account) for _ in range(3))
+    assert sandbox.settle()["settled"] is True
+    assert (sandbox.get(approved["id"])["status"], sandbox.balance()) == ("pending", OPENING)
+    sandbox.control(f"approvals/{approved['id']}", {"approved": True})
+    sandbox.control(f"approvals/{rejected['id']}", {"approved": False})
+    sandbox.control("balance", {"amount_paise": 0})
+    sandbox.control(f"approvals/{short['id']}", {"approved": True})
+    sandbox.settle()
+    assert hook.statuses(approved["id"]) == ["pending", "processing", "processed"]
+    assert hook.statuses(rejected["id"]) == ["pending", "rejected"]
+    sandbox.control("funds", {"amount_paise": 50_000})
+    sandbox.settle()
+    assert hook.statuses(short["id"]) == ["pending", "queued", "processing", "processed"]
+    assert sandbox.raw("POST", f"/_sandbox/approvals/{short['id']}", b'{"approved": true}', {"Content-Type": "application/json"})[0] == 400
+    sandbox.audit()
+
+
 # Outcomes -------------------------------------------------------------------------------------------------------------
 
 
