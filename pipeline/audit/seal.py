@@ -72,14 +72,15 @@ def seal(conn: Connection, keyring: Keyring, rows: Sequence[Mapping[str, Any]], 
     if not fresh:
         return 0
     states = {state_of(row["tenant_id"]) for row in fresh}
+    key_id = keyring.current
     heads = {head.state_id: (head.number, bytes(head.hash)) for head in conn.execute(_HEADS, {"states": list(states)})}
     seals = []
     for row in fresh:
         state = state_of(row["tenant_id"])
         number, before = heads.get(state, (0, FIRST))
-        after = sealed_hash(keyring, keyring.current, before, row)
+        after = sealed_hash(keyring, key_id, before, row)
         heads[state] = (number + 1, after)
-        seals.append({"state_id": state, "number": number + 1, "event_id": str(row["id"]), "hash": after.hex(), "key_id": keyring.current})
+        seals.append({"state_id": state, "number": number + 1, "event_id": str(row["id"]), "hash": after.hex(), "key_id": key_id})
     conn.execute(_INSERT, {"rows": json.dumps(seals), "now": now})
     return len(seals)
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "backup": "write the database to one encrypted file",
     "restore": "bring a backup into an empty database",
     "verify-audit": "check that nothing in the audit was changed, removed or slipped in",
+    "rotate-keys": "make a new master key and seal everything anew with it",
     "bench": "measure this machine: lifecycles a second, latency, waiting times",
 }
 INTERRUPTED = 130

@@ -74,6 +74,23 @@ class FileStore:
             with suppress(FileNotFoundError):
                 self._fs.rm_file(self._path(file_id, variant))
 
+    def reseal(self, file_id: UUID) -> bool:
+        """Seal the original with the current key when an older one has; whether it was so. Its copies are drawn again when asked for.
+
+        Raises SDCRS_DECRYPT_FAILED; a file that is not there any more is no error.
+        """
+        try:
+            sealed = self._fs.cat_file(self._path(file_id, "original"))
+        except FileNotFoundError:
+            return False
+        if _key_of(sealed)[0] == self._keyring.current:
+            return False
+        self.put(file_id, self._open(file_id, "original", sealed))
+        for variant in ("photo", "thumbnail"):
+            with suppress(FileNotFoundError):
+                self._fs.rm_file(self._path(file_id, variant))
+        return True
+
     def sync(self) -> None:
         """After a bulk load: everything written so far survives a power cut."""
         if self._local:
@@ -112,22 +129,27 @@ class FileStore:
             self._fs.pipe_file(path, sealed)  # object stores show a new object whole or not at all
 
     def _seal(self, file_id: UUID, variant: Variant, data: bytes) -> bytes:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        key_id = self._keyring.current.encode()
-        ciphertext = AESGCM(self._keyring.derive("filestore")).encrypt(nonce, data, f"{file_id}|{variant}".encode())
-        return b"".join((_MAGIC, bytes((len(key_id),)), key_id, nonce, ciphertext))
+        nonce, key_id = secrets.token_bytes(_NONCE_BYTES), self._keyring.current
+        ciphertext = AESGCM(self._keyring.derive("filestore", key_id)).encrypt(nonce, data, f"{file_id}|{variant}".encode())
+        return b"".join((_MAGIC, bytes((len(key_id.encode()),)), key_id.encode(), nonce, ciphertext))
 
     def _open(self, file_id: UUID, variant: Variant, sealed: bytes) -> bytes:
-        start = len(_MAGIC) + 1
-        end = start + (sealed[start - 1] if len(sealed) >= start else 0)
+        key_id, end = _key_of(sealed)
         nonce, ciphertext = sealed[end : end + _NONCE_BYTES], sealed[end + _NONCE_BYTES :]
         if not sealed.startswith(_MAGIC) or len(nonce) != _NONCE_BYTES:
             raise AppError("SDCRS_DECRYPT_FAILED")
-        key = self._keyring.derive("filestore", sealed[start:end].decode("utf-8", "replace"))
+        key = self._keyring.derive("filestore", key_id)
         try:
             return AESGCM(key).decrypt(nonce, ciphertext, f"{file_id}|{variant}".encode())
         except InvalidTag as error:
             raise AppError("SDCRS_DECRYPT_FAILED") from error
+
+
+def _key_of(sealed: bytes) -> tuple[str, int]:
+    """The id of the key that sealed an object, and where its nonce begins."""
+    start = len(_MAGIC) + 1
+    end = start + (sealed[start - 1] if len(sealed) >= start else 0)
+    return sealed[start:end].decode("utf-8", "replace"), end
 
 
 def _write_whole(path: Path, data: bytes, *, durable: bool) -> None:

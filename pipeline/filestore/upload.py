@@ -51,6 +51,7 @@ _LOAD = text("""
            exif_model, exif_device, exif_software, blur_score, exposure_score, brightness, faces
     FROM sdcrs.file WHERE id = :id
 """)
+_IDS = text("SELECT id FROM sdcrs.file WHERE id > :after AND erased_at IS NULL ORDER BY id LIMIT :limit")
 _EVIDENCE_OF = text("""
     SELECT e.evidence_type, r.reporter_id FROM sdcrs.evidence e JOIN sdcrs.report r ON r.id = e.report_id
     WHERE e.file_id = :id AND e.tenant_id = :tenant_id LIMIT 100
@@ -155,6 +156,11 @@ def load_file(conn: Connection, file_id: UUID) -> StoredFile:
     if row is None or row.erased_at is not None:
         raise AppError("SDCRS_NOT_FOUND", kind="file", id=str(file_id))
     return _stored(row)
+
+
+def file_ids(conn: Connection, after: UUID, limit: int) -> list[UUID]:
+    """The ids of stored photos behind `after`, in order: a page of all that there are in the connection's scope."""
+    return list(conn.execute(_IDS, {"after": after, "limit": limit}).scalars())
 
 
 def check_may_read(conn: Connection, caller: Person, file: StoredFile) -> None:

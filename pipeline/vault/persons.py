@@ -44,15 +44,16 @@ class Vault:
         for person_id, tenant_id, fields in persons:
             state_id = tenant_id.split(".")[0]
             for field, value in fields.items():
+                sealed = seal(self.keyring, field_purpose(state_id, field), field_place(state_id, field, person_id), value.encode())
                 rows.append(
                     {
                         "person_id": str(person_id),
                         "field": field,
                         "tenant_id": tenant_id,
                         "state_id": state_id,
-                        "sealed": seal(self.keyring, _purpose(state_id, field), _place(state_id, field, person_id), value.encode()),
-                        "lookup": keyed_hash(self.keyring, _purpose(state_id, field), normalise(field, value)).hex(),
-                        "key_id": self.keyring.current,
+                        "sealed": sealed,
+                        "lookup": keyed_hash(self.keyring, field_purpose(state_id, field), normalise(field, value)).hex(),
+                        "key_id": sealed.split(":", 2)[1],
                     }
                 )
         if rows:
@@ -75,18 +76,18 @@ class Vault:
         found: dict[UUID, PersonFields] = {}
         for row in rows:
             person_id, field, state_id = row["person_id"], row["field"], row["state_id"]
-            value = unseal(self.keyring, _purpose(state_id, field), _place(state_id, field, person_id), row["sealed"])
+            value = unseal(self.keyring, field_purpose(state_id, field), field_place(state_id, field, person_id), row["sealed"])
             found.setdefault(person_id, {})[field] = value.decode()
         return found
 
     def find(self, conn: Connection, state_id: str, field: str, value: str) -> list[UUID]:
         """Persons of a state with exactly this value after normalising; at most 100."""
-        lookup = keyed_hash(self.keyring, _purpose(state_id, field), normalise(field, value))
+        lookup = keyed_hash(self.keyring, field_purpose(state_id, field), normalise(field, value))
         return [row.person_id for row in conn.execute(_FIND, {"state_id": state_id, "field": field, "lookup": lookup})]
 
     def lookup(self, state_id: str, field: str, value: str) -> bytes:
         """The keyed hash under which a value is stored."""
-        return keyed_hash(self.keyring, _purpose(state_id, field), normalise(field, value))
+        return keyed_hash(self.keyring, field_purpose(state_id, field), normalise(field, value))
 
     def seal(self, purpose: str, place: str, value: bytes) -> str:
         """Seal another room's exact bytes, such as a payout request; `place` binds them to their row."""
@@ -119,9 +120,11 @@ def mask_vpa(vpa: str | None) -> str | None:
     return f"{user[:1]}•••@{handle}"
 
 
-def _purpose(state_id: str, field: str) -> str:
+def field_purpose(state_id: str, field: str) -> str:
+    """For which key a field is sealed."""
     return f"vault|{state_id}|{field}"
 
 
-def _place(state_id: str, field: str, person_id: UUID) -> str:
+def field_place(state_id: str, field: str, person_id: UUID) -> str:
+    """What a sealed field is bound to."""
     return f"{state_id}|vault.person_field|{field}|{person_id}"

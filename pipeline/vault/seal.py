@@ -16,9 +16,9 @@ NONCE_BYTES = 12  # what GCM is specified for
 
 def seal(keyring: Keyring, purpose: str, place: str, value: bytes) -> str:
     """`v1:key:nonce:ciphertext` of the value; `place` (state, table, column, row) must be given again to open it."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    ciphertext = AESGCM(keyring.derive(purpose)).encrypt(nonce, value, place.encode())
-    return f"v1:{keyring.current}:{_b64(nonce)}:{_b64(ciphertext)}"
+    nonce, key_id = secrets.token_bytes(NONCE_BYTES), keyring.current
+    ciphertext = AESGCM(keyring.derive(purpose, key_id)).encrypt(nonce, value, place.encode())
+    return f"v1:{key_id}:{_b64(nonce)}:{_b64(ciphertext)}"
 
 
 def unseal(keyring: Keyring, purpose: str, place: str, sealed: str) -> bytes:
