@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, precondition, rule
+from hypothesis.stateful import invariant, rule
 
 from pipeline.clock import local_month
 from pipeline.errors import AppError
@@ -114,15 +114,16 @@ class PayoutMachine(People):
     def lose(self, count: int) -> None:
         del self.mail()[:count]
 
-    @precondition(lambda self: self.known)
     @rule(which=number, new_id=st.booleans())
     def deliver_again(self, which: int, new_id: bool) -> None:
         """The event id is not signed: a body that was caught on its way comes under any id."""
-        self.hand_in(which % self.known, **({"x-razorpay-event-id": uuid4().hex} if new_id else {}))
+        if self.known:
+            self.hand_in(which % self.known, **({"x-razorpay-event-id": uuid4().hex} if new_id else {}))
 
-    @precondition(lambda self: self.known)
     @rule(which=number, status=st.sampled_from(("processed", "failed", "reversed")))
     def forge(self, which: int, status: str) -> None:
+        if not self.known:
+            return
         headers, raw = self.ground.hook.seen[which % self.known]
         body = json.loads(raw)
         (told_of,) = body["payload"].values()
