@@ -1,5 +1,7 @@
 """A teacher's own reports: where each stands, what it earned, what a verifier asks; and the form for a new one."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from sqlalchemy import RowMapping
 
@@ -96,9 +98,16 @@ def _list(ctx: PageContext) -> None:
             limit=PAGE_SIZE,
             offset=(page - 1) * PAGE_SIZE,
         )
-    if not found:
+    if found:
+        _rows(ctx, md, found, page)
+    else:
         st.info("You have sent no report yet." if show == "all" else "None of your reports.", icon=":material/assignment_ind:")
-        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Everything that the programme holds about you, as a file:", width="content")
+        st.link_button("Download my data", f"{ctx.api_url}/user/v1/mydata", type="tertiary", icon=":material/download:")
+
+
+def _rows(ctx: PageContext, md: MasterData, found: Sequence[RowMapping], page: int) -> None:
     with st.container(key="rows-mine"):
         for row in found:
             _row(ctx, md, row)

@@ -43,6 +43,8 @@ Operation = Literal[
     "confirm_fraud",
     "lift_penalty",
     "appeal_penalty",
+    "reveal_person",
+    "download_own_data",
 ]
 
 # Operation: who may, and what the others are told.
@@ -72,6 +74,8 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         # which step, the role that hears appeals against it says
         "lift_penalty": (ADMINS, "only admins decide about penalties"),
         "appeal_penalty": (frozenset({"TEACHER"}), "only the teacher concerned appeals"),
+        "reveal_person": (ADMINS, "only admins see a phone number or e-mail address in full"),
+        "download_own_data": (EVERYONE, "needs a role of the programme"),
     }
 )
 

@@ -66,6 +66,7 @@ TOLD: Mapping[tuple[str, str], Told] = {
         TokenForm, examples.TOKEN, "application/x-www-form-urlencoded", shapes.TokenAnswer, errors=(400, 401, 403, 413, 429, 503)
     ),
     ("/user/v1/_search", "post"): Told(OfficerSearch, examples.OFFICERS, answer=shapes.OfficersAnswer),
+    ("/user/v1/mydata", "get"): Told(answer=shapes.OwnDataAnswer),
     ("/filestore/v1/files", "post"): Told(
         answer=shapes.FilesAnswer,
         status=201,

@@ -380,3 +380,16 @@ class RetryAnswer(Answer):
     """A result per id, in the order sent."""
 
     results: list[RetryResult]
+
+
+class OwnDataAnswer(Shape):
+    """What is held about the person who asks. Times are ISO 8601, amounts paise."""
+
+    made_at: str
+    account: dict[str, Any]
+    person: dict[str, str]
+    reports: list[dict[str, Any]]
+    payouts: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
+    penalties: list[dict[str, Any]]
+    looks_at_your_data: list[dict[str, Any]] = Field(description="Who saw your data in full, when and why, and your own downloads.")
