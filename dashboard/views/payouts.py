@@ -3,27 +3,27 @@
 State admins act; district admins and the auditor look. Amounts are in rupees, UPI addresses are masked.
 """
 
-from datetime import timedelta
-
 import streamlit as st
 from sqlalchemy import RowMapping
 
 import queries
 from dashboard import formats
-from dashboard.console import PageContext
-from dashboard.widgets import payout_checks, payout_limits, payout_lists, rows
+from dashboard.console import PageContext, told
+from dashboard.widgets import browser, payout_checks, payout_limits, payout_lists, rows
 from dashboard.widgets import payout_words as words
-from dashboard.widgets.payout_words import TABS
+from dashboard.widgets.payout_filter import Filter, Wanted
+from dashboard.widgets.payout_words import QUEUES
 from dashboard.widgets.shell import Tile, tiles
 from dashboard.widgets.work import Area, area, styles
+from pipeline.payouts.polling import stuck_before
 from pipeline.payouts.standing import frozen_codes
 
-LIMITS, CHECKS = "Not paid", "Reconciliation"
-STUCK_AFTER = timedelta(days=5)  # three working days and a weekend: the network's own deadline for a doubtful credit
+PAYOUTS, LIMITS, CHECKS = "Payouts", "Limits", "Reconciliation"
+TOLD = ("FAILED", "REVERSED", "STUCK", "UNKNOWN", "PERSON", "APPROVAL")  # the queues in which somebody is waited for
 
 
 def render(ctx: PageContext) -> None:
-    """The payout that the address names, else the tabs."""
+    """The payout that the address names, else the queues, the limits, or the comparison with the provider."""
     rows.styles()
     styles()
     if ctx.runtime.settings.sandboxed:
@@ -32,55 +32,56 @@ def render(ctx: PageContext) -> None:
     if number:
         payout_lists.one(ctx, number.strip().upper())
         return
-    counts = _head(ctx)
+    head = st.container()  # drawn first, filled once the area is known
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tab = st.segmented_control(
+        view = st.segmented_control(
             "Show",
-            [*TABS, LIMITS, CHECKS],
-            default="Failed",
+            [PAYOUTS, LIMITS, CHECKS],
+            default=PAYOUTS,
             required=True,
             key="payouts.view",
             bind="query-params",
             label_visibility="collapsed",
         )
-        where = area(ctx, "payouts") if tab != CHECKS else Area(ctx.caller.tenant_id, ctx.caller.scope)
-    if tab == CHECKS:
+        where = area(ctx, "payouts") if view != CHECKS else Area(ctx.caller.tenant_id, ctx.caller.scope)
+    with head:
+        counts = _head(ctx, where)
+    if view == CHECKS:
         payout_checks.show(ctx)
-    elif tab == LIMITS:
+    elif view == LIMITS:
         payout_limits.show(ctx, where)
     else:
-        payout_lists.show(ctx, where, str(tab), counts)
+        browser.from_the_top(f"payouts {told()}")  # what came of a click stands at the top
+        payout_lists.show(ctx, where, counts)
 
 
-def _head(ctx: PageContext) -> dict[str, int]:
-    """How things stand, and what stands in the way; returns how many payouts each queue has."""
+def _head(ctx: PageContext, where: Area) -> dict[str, int]:
+    """How things stand in the area, and what stands in the way; returns how many payouts each queue has."""
+    counts, paise = payout_lists.tally(ctx, Wanted(where, Filter(), None))
     with ctx.begin() as conn:
-        queues = queries.rows(conn, "payouts.queues")
         summary = queries.one(
             conn,
             "payouts.summary",
-            stuck_before=ctx.now - STUCK_AFTER,
+            stuck_before=stuck_before(ctx.now),
             frozen=frozen_codes(ctx.runtime.masterdata.current()),
             now=ctx.now,
         )
-    counts = {row["queue"]: int(row["payouts"]) for row in queues}
-    paise = {row["queue"]: int(row["amount_paise"]) for row in queues}
-    shown = [_tile(tab, counts, paise) for tab in TABS if tab != "Settled"]
+    shown = [_tile(queue, counts, paise) for queue in TOLD]
     if summary is not None:
         if summary["balance_paise"] is not None:
             read = f"read {formats.local_time(summary['balance_read_at'], ctx.zone)}"
             shown.append(Tile("Payout account", formats.inr_short(summary["balance_paise"]), read))
-        _alerts(summary)
+        _alerts(summary, counts.get("STUCK", 0))
     tiles(shown)
     return counts
 
 
-def _tile(tab: str, counts: dict[str, int], paise: dict[str, int]) -> Tile:
-    number = sum(counts.get(queue, 0) for queue in TABS[tab])
-    return Tile(tab, formats.count(number), formats.inr(sum(paise.get(queue, 0) for queue in TABS[tab])) if number else "")
+def _tile(queue: str, counts: dict[str, int], paise: dict[str, int]) -> Tile:
+    number = counts.get(queue, 0)
+    return Tile(QUEUES[queue], formats.count(number), formats.inr(paise.get(queue, 0)) if number else "")
 
 
-def _alerts(summary: RowMapping) -> None:
+def _alerts(summary: RowMapping, stuck: int) -> None:
     """What keeps payouts from going on."""
     if summary["low_balance_payouts"]:
         held, missing = summary["balance_paise"], summary["shortfall_paise"]
@@ -94,8 +95,8 @@ def _alerts(summary: RowMapping) -> None:
     if summary["paused_until"] is not None:
         why = words.WAITS.get(summary["pause_reason"], formats.words(summary["pause_reason"]))
         st.warning(f"Payouts wait for the provider: {why}. They go on by themselves.", icon=":material/pause_circle:")
-    if summary["stuck"]:
+    if stuck:
         st.warning(
-            f"{formats.count(summary['stuck'])} payouts have been with the provider for too long. Ask its support.",
+            f"{formats.count(stuck)} payouts have been with the provider for more than three working days. Ask its support.",
             icon=":material/hourglass_bottom:",
         )

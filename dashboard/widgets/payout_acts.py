@@ -19,6 +19,7 @@ from dashboard.widgets.outcomes import Result
 from pipeline.errors import AppError
 from pipeline.payouts import commands
 from pipeline.payouts.decide import decide as decide_payout
+from pipeline.payouts.retry_many import try_out
 
 PAGE = "payouts"
 
@@ -37,32 +38,34 @@ def key(subject: Subject, name: str) -> str:
     return f"payouts.{name}.{subject.number}"
 
 
-def retry(ctx: PageContext, subjects: Sequence[Subject]) -> None:
-    """Send again, one or many; a corrected address goes with a single one."""
-    vpa = _text(subjects[0], "vpa") if len(subjects) == 1 else None
-    numbers = {subject.report_id: subject.number for subject in subjects}
-    try:
-        with ctx.begin() as conn:
-            answers = commands.retry(
-                conn, ctx.runtime.masterdata.current(), ctx.runtime.vault, ctx.caller, list(numbers), ctx.now, beneficiary_vpa=vpa
-            )
-    except AppError as error:
-        outcomes.keep(PAGE, "sent again", [Result(subject.number, False, error.message) for subject in subjects])
-        return
+def retry(ctx: PageContext, subject: Subject) -> None:
+    """Send one again, to the corrected address where one was typed."""
+    vpa = _text(subject, "vpa")
     where = f" to {vpa}" if vpa else ""
-    outcomes.keep(
-        PAGE,
-        "sent again",
-        [
-            Result(
-                numbers[answer.report_id],
-                answer.ok,
-                answer.error.message if answer.error is not None else f"sent again{where} as retry {answer.retry_count}.",
-            )
-            for answer in answers
-        ],
-    )
-    picking.choose(PAGE, [str(answer.report_id) for answer in answers if not answer.ok])
+
+    def act(conn: Connection) -> str:
+        md, vault = ctx.runtime.masterdata.current(), ctx.runtime.vault
+        (answer,) = commands.retry(conn, md, vault, ctx.caller, [subject.report_id], ctx.now, beneficiary_vpa=vpa)
+        if answer.error is not None:
+            raise answer.error
+        return f"sent again{where} as retry {answer.retry_count}."
+
+    _carry_out(ctx, subject, act)
+
+
+def try_one(ctx: PageContext, subject: Subject) -> None:
+    """Say what sending it again would do now, and change nothing."""
+    vpa = _text(subject, "vpa")
+    try:
+        (answer,) = try_out(ctx.runtime, ctx.caller, [subject.report_id], ctx.now, vpa)
+        if answer.error is not None:
+            raise answer.error
+    except AppError as error:
+        outcomes.keep(PAGE, "tried out", [Result(subject.number, False, f"would be refused: {error.message}")])
+        return
+    where = vpa or "the present address"
+    said = f"would be sent again to {where} as retry {answer.retry_count}. Nothing was changed."
+    outcomes.keep(PAGE, "tried out", [Result(subject.number, True, said)])
 
 
 def settle(ctx: PageContext, subject: Subject) -> None:

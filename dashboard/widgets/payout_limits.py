@@ -5,38 +5,23 @@ import streamlit as st
 import queries
 from dashboard import formats
 from dashboard.console import PageContext
-from dashboard.widgets import figures, rows
+from dashboard.widgets import figures, payout_cap, rows
 from dashboard.widgets.figures import Column
 from dashboard.widgets.work import Area
-from pipeline.clock import local_month
 from pipeline.masterdata.master import MasterData
 from pipeline.payouts.standing import frozen_codes
 
 
 def show(ctx: PageContext, where: Area) -> None:
-    """The month's fullest accounts, the reports over the limit, and the frozen ones."""
+    """How much of the month each teacher has used, then the reports over the limit, and the frozen ones."""
+    payout_cap.show(ctx, where)
     md = ctx.runtime.masterdata.current()
-    month = local_month(ctx.now, ctx.zone)
     with ctx.begin() as conn:
-        used = queries.rows(conn, "payouts.cap_usage", month=month, beneficiary_id=None)
         skipped = queries.rows(conn, "payouts.over_cap", tenants=list(where.tenants), month_at=_start(ctx), limit=100)
         frozen = queries.rows(conn, "payouts.frozen", frozen=frozen_codes(md), now=ctx.now)
-        used = [row for row in used if row["tenant_id"] in where.tenants]
         frozen = [row for row in frozen if row["tenant_id"] in where.tenants]
-        ids = {row["beneficiary_id"] for row in [*used, *skipped, *frozen]}
+        ids = {row["beneficiary_id"] for row in [*skipped, *frozen]}
         names = {one: person.get("name", formats.ABSENT) for one, person in ctx.runtime.vault.get(conn, list(ids), ["name"]).items()}
-    least = min((md.payout_config(tenant).amount_paise for tenant in where.tenants), default=0)
-    full = [row for row in used if row["cap_paise"] - row["reserved_paise"] < least]
-    rows.part("Monthly limit reached", f"{month:%B %Y}: no further payout fits; reports are resolved without one")
-    _table(
-        [Column("Teacher"), Column("Reserved and paid", number=True), Column("Limit", number=True)],
-        [
-            (names.get(row["beneficiary_id"], formats.ABSENT), formats.inr(row["reserved_paise"]), formats.inr(row["cap_paise"]))
-            for row in full
-        ],
-        "Teachers whose monthly limit is reached",
-        "No teacher has reached the limit this month.",
-    )
     rows.part("Resolved without a payout", "this month, because of the limit; the newest 100")
     _table(
         [Column("Report"), Column("Teacher"), Column("Resolved")],

@@ -1,4 +1,4 @@
-"""The payouts of one tab as a list with their reasons and next steps, and the chosen ones under it."""
+"""The payouts of one queue as a list with their reasons and next steps, what narrows it, and the chosen ones under it."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -10,64 +10,52 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext
-from dashboard.widgets import payout_panel, picking
+from dashboard.widgets import payout_bulk, payout_export, payout_filter, payout_panel, picking
 from dashboard.widgets import payout_words as words
-from dashboard.widgets.payout_words import TABS
+from dashboard.widgets.payout_filter import Filter, Wanted
+from dashboard.widgets.payout_words import QUEUES
 from dashboard.widgets.work import Area
+from pipeline.access.policy import can
 
 PAGE = "payouts"
 LIST_PAGE = 50
+RETRIED = ("FAILED", "REVERSED", "RETRYING")  # the queues in which everything is unpaid for certain
 
 People = Mapping[UUID, Mapping[str, str]]
 
 
-def show(ctx: PageContext, where: Area, tab: str, counts: Mapping[str, int]) -> None:
-    """One tab: its queues, the list of one of them, and what was chosen in it."""
-    queue = _queue(tab, counts)
-    offset = _offset(f"{tab} {queue} {where.root}")
+def show(ctx: PageContext, where: Area, counts: Mapping[str, int]) -> None:
+    """The filters, the queues with what they find in each, the list of one of them, and what was chosen in it."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        filter_ = payout_filter.choose(ctx)
+    everywhere = Wanted(where, filter_, None)
+    found = tally(ctx, everywhere)[0] if filter_.active else counts
+    wanted = everywhere.of(_queue(found))
+    offset = _offset(str(wanted))
     with ctx.begin() as conn:
-        found = queries.rows(
-            conn,
-            "payouts.list",
-            tenants=list(where.tenants),
-            report_number=None,
-            statuses=None,
-            queue=queue,
-            beneficiary_id=None,
-            from_at=None,
-            to_at=None,
-            limit=LIST_PAGE + 1,
-            offset=offset,
-        )
-        shown = found[:LIST_PAGE]
+        params = payout_filter.params(ctx, conn, wanted)
+        rows = queries.rows(conn, "payouts.list", limit=LIST_PAGE + 1, offset=offset, **params)
+        shown = rows[:LIST_PAGE]
         teachers = ctx.runtime.vault.get(conn, [row["beneficiary_id"] for row in shown], ["name", "vpa"])
+    payout_bulk.show_sent()
     if not shown:
-        st.info(f"No payouts: {TABS[tab][queue].lower()}.", icon=":material/check_circle:")
+        _nothing(wanted, found)
         payout_panel.show(ctx, [])
         return
+    _commands(ctx, wanted, found.get(str(wanted.queue)))
+    payout_bulk.show(payout_bulk.of_all(wanted))
     ids = [str(row["report_id"]) for row in shown]
-    picking.table(PAGE, _frame(shown, teachers), ids, _columns(ctx), alt=f"Payouts: {TABS[tab][queue].lower()}")
-    _turn(offset, len(shown), more=len(found) > LIST_PAGE)
+    picking.table(PAGE, _frame(shown, teachers), ids, _columns(ctx), alt=f"Payouts: {QUEUES[str(wanted.queue)].lower()}")
+    _turn(offset, len(shown), found.get(str(wanted.queue)), more=len(rows) > LIST_PAGE)
     chosen = set(picking.chosen(PAGE, ids))
     payout_panel.show(ctx, [row for row in shown if str(row["report_id"]) in chosen])
 
 
 def one(ctx: PageContext, number: str) -> None:
-    """The payout of the report that the address names."""
+    """The payout of the report that the address names, in whatever queue it is."""
     with ctx.begin() as conn:
-        found = queries.rows(
-            conn,
-            "payouts.list",
-            tenants=None,
-            report_number=number,
-            statuses=None,
-            queue=None,
-            beneficiary_id=None,
-            from_at=None,
-            to_at=None,
-            limit=1,
-            offset=0,
-        )
+        wanted = Wanted(Area(ctx.caller.tenant_id, ctx.caller.scope), Filter(text=number), None)
+        found = queries.rows(conn, "payouts.list", limit=1, offset=0, **payout_filter.params(ctx, conn, wanted))
     st.button("All payouts", icon=":material/arrow_back:", type="tertiary", on_click=_forget_report)
     if not found:
         st.info(f"The report {formats.plain_markdown(number)} has no payout in your area.", icon=":material/search_off:")
@@ -75,21 +63,53 @@ def one(ctx: PageContext, number: str) -> None:
     payout_panel.show(ctx, found)
 
 
-def _queue(tab: str, counts: Mapping[str, int]) -> str:
-    names = {label: code for code, label in TABS[tab].items()}
-    if len(names) == 1:
-        return next(iter(names.values()))
-    busiest = next((label for label, code in names.items() if counts.get(code)), next(iter(names)))
-    label = st.pills(
-        "Which",
-        list(names),
-        default=busiest,
+def tally(ctx: PageContext, wanted: Wanted) -> tuple[dict[str, int], dict[str, int]]:
+    """How many payouts each queue has of those that are wanted, and of how much; what is settled only where it is named."""
+    with ctx.begin() as conn:
+        params = payout_filter.params(ctx, conn, wanted.of(None))
+        found = queries.rows(conn, "payouts.queues", with_done=wanted.named, **params)
+    return {row["queue"]: int(row["payouts"]) for row in found}, {row["queue"]: int(row["amount_paise"]) for row in found}
+
+
+def _queue(counts: Mapping[str, int]) -> str:
+    """Which queue is read; the address names it. Its choices carry numbers, so their words cannot stand in the address."""
+    asked = str(st.query_params.get("queue") or "").upper()
+    st.session_state["payouts.queue"] = asked if asked in QUEUES else next((code for code in QUEUES if counts.get(code)), "FAILED")
+    chosen = st.pills(
+        "Queue",
+        list(QUEUES),
         required=True,
-        key=f"payouts.queue.{tab}",
-        format_func=lambda one: f"{one} ({formats.count(counts.get(names[one], 0))})",
+        key="payouts.queue",
+        format_func=lambda code: (
+            QUEUES[code] + ("" if code == "DONE" and code not in counts else f" ({formats.count(counts.get(code, 0))})")
+        ),
+        on_change=_to_queue,
         label_visibility="collapsed",
     )
-    return names[label]
+    return str(chosen)
+
+
+def _to_queue() -> None:
+    st.query_params["queue"] = str(st.session_state["payouts.queue"]).lower()
+
+
+def _nothing(wanted: Wanted, found: Mapping[str, int]) -> None:
+    """Why the list is empty, and where else something matches."""
+    name = QUEUES[str(wanted.queue)].lower()
+    if not wanted.filter.active:
+        st.info(f"No payouts here: {name}. It holds what is {words.WHAT[str(wanted.queue)]}.", icon=":material/check_circle:")
+        return
+    others = [f"{QUEUES[code]} ({formats.count(number)})" for code, number in found.items() if number]
+    rest = f" Elsewhere: {', '.join(others)}." if others else ""
+    st.info(f"Nothing matches in this queue.{rest}", icon=":material/search_off:")
+
+
+def _commands(ctx: PageContext, wanted: Wanted, total: int | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(formats.plain_markdown(words.WHAT[str(wanted.queue)].capitalize()), width="stretch")
+        if total and wanted.queue in RETRIED and can(ctx.caller, "retry_payout"):
+            payout_bulk.button_for_all(wanted, total)
+        payout_export.buttons(ctx, wanted)
 
 
 def _frame(shown: Sequence[RowMapping], teachers: People) -> pandas.DataFrame:
@@ -133,10 +153,11 @@ def _offset(view: str) -> int:
     return int(st.session_state.get("payouts.offset", 0))
 
 
-def _turn(offset: int, shown: int, *, more: bool) -> None:
+def _turn(offset: int, shown: int, total: int | None, *, more: bool) -> None:
     """Newer and older ones; the settled are too many to be counted at every look."""
+    of = "" if total is None else f" of {formats.count(total)}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{formats.count(offset + 1)}–{formats.count(offset + shown)}, newest first", width="content")
+        st.caption(f"{formats.count(offset + 1)}–{formats.count(offset + shown)}{of}, newest first", width="content")
         if offset or more:
             st.button("Newer", disabled=offset == 0, type="tertiary", key="payouts.newer", on_click=_move, args=(offset - LIST_PAGE,))
             st.button("Older", disabled=not more, type="tertiary", key="payouts.older", on_click=_move, args=(offset + LIST_PAGE,))

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext, perform
-from dashboard.widgets import outcomes, payout_part, people, picking
+from dashboard.widgets import outcomes, payout_bulk, payout_part, payout_retry, payout_story, people, picking
 from dashboard.widgets import payout_acts as acts
 from dashboard.widgets import payout_words as words
 from dashboard.widgets.payout_acts import Subject, key
@@ -62,6 +62,7 @@ def _one(ctx: PageContext, row: RowMapping) -> None:
         if can(ctx.caller, "retry_payout"):
             _acts(ctx, row, attempts, known)
         payout_part.show(view, row, row, attempts, known, zone)
+        payout_story.show(ctx, row, attempts)
 
 
 def _acts(ctx: PageContext, row: RowMapping, attempts: Sequence[RowMapping], known: people.People) -> None:
@@ -75,27 +76,8 @@ def _acts(ctx: PageContext, row: RowMapping, attempts: Sequence[RowMapping], kno
         _decision(subject)
     elif unpaid:
         with st.container(horizontal=True):
-            _retry(ctx, subject, row, known, doubtful)
+            payout_retry.show(ctx, subject, row, known, doubtful=doubtful)
             _settle(ctx, subject, row)
-
-
-def _retry(ctx: PageContext, subject: Subject, row: RowMapping, known: people.People, doubtful: bool) -> None:
-    most = ctx.runtime.masterdata.current().payout_config(row["tenant_id"]).max_retries
-    left = most - row["retry_count"]
-    if doubtful or left <= 0:
-        why = "An attempt is in doubt: settle it by hand once you know." if doubtful else f"All {most} retries are used: settle it by hand."
-        st.button("Retry", icon=":material/replay:", disabled=True, help=why, key=key(subject, "no_retry"))
-        return
-    with st.popover("Retry", icon=":material/replay:"):
-        masked = known.get(row["beneficiary_id"], "vpa")
-        st.markdown(
-            f"{formats.inr(row['amount_paise'])} is sent again to {formats.plain_markdown(masked) if masked else 'no address yet'}. "
-            f"{left} of {most} retries are left."
-        )
-        st.text_input("Corrected UPI address (leave empty to keep the present one)", key=key(subject, "vpa"), max_chars=100)
-        _button(
-            f"Send {formats.inr(row['amount_paise'])} now", key(subject, "retry"), partial(acts.retry, subjects=[subject]), primary=True
-        )
 
 
 def _settle(ctx: PageContext, subject: Subject, row: RowMapping) -> None:
@@ -155,16 +137,16 @@ def _decision(subject: Subject) -> None:
 
 
 def _many(ctx: PageContext, chosen: Sequence[RowMapping]) -> None:
-    """Several chosen payouts: their sum, and for an admin the retry of all that are unpaid."""
+    """Several chosen payouts: their sum, and for an admin the trial of sending those again that are unpaid."""
     subjects = [subject_of(row) for row in chosen if row["status"] in ("FAILED", "REVERSED")]
     with st.container(border=True, key="payouts.panel"):
         st.markdown(f"**{formats.count(len(chosen))} payouts chosen**, {acts.money([subject_of(row) for row in chosen])} together")
         with st.container(horizontal=True):
             if subjects and can(ctx.caller, "retry_payout"):
-                with st.popover(f"Retry {formats.count(len(subjects))}", icon=":material/replay:"):
-                    st.markdown(f"{acts.money(subjects)} is sent again to {len(subjects)} teachers, each to the present UPI address.")
-                    _button(f"Send {acts.money(subjects)} now", "payouts.retry_many", partial(acts.retry, subjects=subjects), primary=True)
+                payout_bulk.button_for_chosen(subjects)
             st.button("Clear", type="tertiary", key="payouts.clear", on_click=picking.choose, args=(PAGE, ()))
+        if subjects:
+            payout_bulk.show(payout_bulk.of_chosen(subjects))
 
 
 def _button(label: str, name: str, command: Any, *, primary: bool = False, disabled: bool = False) -> None:

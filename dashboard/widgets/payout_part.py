@@ -78,10 +78,25 @@ def _about(view: View, payout: RowMapping, people: People, zone: ZoneInfo) -> li
     return told
 
 
+def cards(titles: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> str:
+    """A table as HTML whose cells are HTML already; on a phone each line is a card whose values carry their titles."""
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    body = "".join(
+        "<tr>" + "".join(f'<td data-title="{escape(title)}">{cell}</td>' for title, cell in zip(titles, line, strict=True)) + "</tr>"
+        for line in lines
+    )
+    return f'<table class="data found"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def state_of(attempt: RowMapping) -> tuple[str, str]:
+    """What an attempt is doing, in words and in a colour."""
+    status = attempt["provider_status"]
+    return PHASES[attempt["phase"]] if status is None else SAID.get(status, ("With the bank", "orange"))
+
+
 def _line(attempt: RowMapping, zone: ZoneInfo) -> str:
     said = attempt["reason_text"] or (formats.words(attempt["reason"]) if attempt["reason"] else attempt["last_error"])
-    status = attempt["provider_status"]
-    state = PHASES[attempt["phase"]] if status is None else SAID.get(status, ("With the bank", "orange"))
+    state = state_of(attempt)
     return (
         f'<tr><th scope="row">{escape(attempt["reference_id"])}</th><td>{mark(*state)}</td>'
         f'<td class="num">{escape(formats.local_time(attempt["first_sent_at"], zone))}</td>'

@@ -5,16 +5,72 @@ from collections.abc import Mapping
 from sqlalchemy import RowMapping
 
 from dashboard import formats
-from pipeline.payouts.reasons import advice_for
+from pipeline.payouts.reasons import LOW_BALANCE, advice_for
 
 OWNERS: Mapping[str, str] = {"SYSTEM": "The system", "TEACHER": "The teacher", "ADMIN": "An admin", "TREASURY": "The treasury"}
 
-# Each tab with the queues of payout.overview in it, and what each queue is called
-TABS: Mapping[str, Mapping[str, str]] = {
-    "Failed": {"FAILED": "Waits for a decision", "RETRYING": "Sent again by itself"},
-    "Pending": {"UNDER_WAY": "Under way", "UNKNOWN": "No certain answer yet", "LOW_BALANCE": "Waits for money"},
-    "Needs a person": {"PERSON": "To look into", "APPROVAL": "To approve"},
-    "Settled": {"DONE": "Paid"},
+# The queues of payouts.placed in the order in which they ask for somebody, and what each is called
+QUEUES: Mapping[str, str] = {
+    "FAILED": "Failed",
+    "REVERSED": "Reversed",
+    "STUCK": "Stuck",
+    "UNKNOWN": "Unknown",
+    "PERSON": "To look into",
+    "APPROVAL": "To approve",
+    "LOW_BALANCE": "Waits for money",
+    "RETRYING": "Sent again by itself",
+    "UNDER_WAY": "Under way",
+    "DONE": "Settled",
+}
+WHAT: Mapping[str, str] = {
+    "FAILED": "did not reach the teacher; an admin decides",
+    "REVERSED": "had been paid and came back from the bank",
+    "STUCK": "open at the provider for more than three working days",
+    "UNKNOWN": "sent, and no certain answer yet; asked for by itself",
+    "PERSON": "only a person can say what became of it",
+    "APPROVAL": "settled by hand, and waiting for a second admin",
+    "LOW_BALANCE": "waits for money on the payout account",
+    "RETRYING": "failed for a passing reason; tried again by itself",
+    "UNDER_WAY": "on its way",
+    "DONE": "paid, or settled by hand",
+}
+
+# What came of one call to the provider, and what it was
+CALLS: Mapping[str, str] = {"ORDER": "Order", "LOOK_UP": "Look-up"}
+ANSWERS: Mapping[str, tuple[str, str]] = {
+    "ACCEPTED": ("Taken", "blue"),
+    "REFUSED": ("Refused", "red"),
+    "UNKNOWN": ("No certain answer", "orange"),
+    "PAUSED": ("Put off", "orange"),
+    "NONE_FOUND": ("Nothing found", "gray"),
+    "AMBIGUOUS": ("Several found", "red"),
+}
+# What an event of the provider did to our books
+EVENTS: Mapping[str, tuple[str, str]] = {
+    "APPLIED": ("Taken over", "green"),
+    "LATE": ("Known already", "gray"),
+    "MISMATCH": ("Contradicts our books", "red"),
+    "UNKNOWN_PAYOUT": ("About no payout of ours", "orange"),
+    "IGNORED": ("Of no concern", "gray"),
+    "UNREADABLE": ("Not readable", "red"),
+}
+LEDGER: Mapping[str, str] = {
+    "RESERVE": "Reserved from the month",
+    "SETTLE": "Paid out",
+    "RELEASE": "Given back to the month, unpaid",
+    "REVERSE": "Given back to the month, returned by the bank",
+}
+DEEDS: Mapping[str, str] = {
+    "INITIATE_PAYOUT": "Payout opened",
+    "PAYOUT_SUCCESS": "Paid",
+    "PAYOUT_FAILED": "Failed",
+    "PAYOUT_REVERSED": "Came back",
+    "RETRY_PAYOUT": "Sent again",
+    "MANUAL_RESOLVE": "Settled by hand",
+    "MANUAL_RESOLVE_REQUESTED": "Asked to settle by hand",
+    "MANUAL_RESOLVE_REJECTED": "Settlement by hand refused or withdrawn",
+    "VPA_CORRECTED": "UPI address corrected",
+    "PAYOUT_DECIDED": "Doubt decided",
 }
 
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -61,11 +117,17 @@ def reason(row: RowMapping) -> str:
         return str(row["needs_person"])
     if row["failure_text"] or row["failure_reason"]:
         return str(row["failure_text"] or formats.words(str(row["failure_reason"])))
-    if row["queue"] == "LOW_BALANCE":
+    if _short(row):
         return "The payout account does not hold enough"
     if row["queue"] == "UNKNOWN":
         return "Sent, and the provider has not answered for certain"
+    if row["queue"] == "STUCK":
+        return "The provider has it and has not ended it"
     return formats.ABSENT
+
+
+def _short(row: RowMapping) -> bool:
+    return row["provider_status"] == "queued" and row["reason"] == LOW_BALANCE
 
 
 def next_step(row: RowMapping) -> tuple[str, str]:
@@ -75,9 +137,11 @@ def next_step(row: RowMapping) -> tuple[str, str]:
         return "Compare the proof with the bank statement, then approve or refuse it.", "Another admin"
     if queue == "PERSON":
         return "Find out at the provider what became of it, then decide.", OWNERS["ADMIN"]
+    if queue == "STUCK" and not _short(row):
+        return "Ask the provider's support for the bank's answer, with the provider's payout id.", OWNERS["ADMIN"]
     if queue == "UNKNOWN":
         return "Nothing: the same order is sent again under the same key, which cannot pay twice.", OWNERS["SYSTEM"]
-    if queue == "LOW_BALANCE":
+    if queue in ("LOW_BALANCE", "STUCK"):
         return "Add money to the payout account; it goes on by itself.", OWNERS["TREASURY"]
     if queue in ("UNDER_WAY", "DONE"):
         return "Nothing.", OWNERS["SYSTEM"]

@@ -4,7 +4,7 @@ Webhooks may all be lost, and some changes have none (cancelled; queued on a cur
 until it is final, ever more seldom, and a paid one a few times more, since its reversal may come days after.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from pipeline.payouts.states import FINAL_RANK, UNPAID
 
@@ -40,6 +40,15 @@ def is_stuck(rank: int, accepted_at: datetime, at: datetime) -> bool:
         day += timedelta(days=1)
         working += day.weekday() < 5
     return working > STUCK_AFTER_WORKING_DAYS
+
+
+def stuck_before(at: datetime) -> datetime:
+    """The moment before which the provider took whatever `is_stuck` at `at`: the same rule as a bound, for a statement."""
+    day, working = at.date(), 0
+    while working <= STUCK_AFTER_WORKING_DAYS:
+        working += day.weekday() < 5
+        day -= timedelta(days=1)
+    return datetime.combine(day + timedelta(days=1), time(), at.tzinfo)
 
 
 class Pace:

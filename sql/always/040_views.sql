@@ -5,7 +5,8 @@ SELECT r.tenant_id, r.report_number, r.tracking_id, r.status, r.locality, r.ward
         FROM sdcrs.report_history h WHERE h.report_id = r.id) AS timeline
 FROM sdcrs.report r;
 
--- A payout with the attempt that counts, and the queue in which a person finds it. One row can serve as the facts of both.
+-- A payout with the attempt that counts. One row can serve as the facts of both. `open_since`: when the provider took what it has
+-- not ended yet. `queue_but_for_age`: the queue in which a person finds it, unless it is stuck, which only a reader's clock tells.
 DROP VIEW IF EXISTS payout.overview;
 CREATE VIEW payout.overview WITH (security_invoker = true) AS
 SELECT p.id, p.tenant_id, p.report_id, p.report_number, p.beneficiary_id, p.amount_paise, p.currency, p.cap_month, p.status,
@@ -16,14 +17,17 @@ SELECT p.id, p.tenant_id, p.report_id, p.report_number, p.beneficiary_id, p.amou
        a.last_error, a.fees_paise, a.tax_paise, a.first_sent_at, a.accepted_at, a.next_send_at, a.next_poll_at,
        f.provider_contact_id AS contact_id, f.provider_fund_account_id AS fund_account,
        f.account_status, f.name_match, f.validated_at, y.status AS payee_status,
+       CASE WHEN p.status IN ('INITIATED', 'PROCESSING') AND a.provider_rank BETWEEN 1 AND 4 THEN a.accepted_at END AS open_since,
        CASE WHEN p.manual_requested_at IS NOT NULL AND p.manual_approved_at IS NULL THEN 'APPROVAL'
-            WHEN p.needs_person IS NOT NULL OR a.phase = 'REVIEW' THEN 'PERSON'
-            WHEN p.status IN ('FAILED', 'REVERSED') AND p.next_retry_at IS NOT NULL THEN 'RETRYING'
-            WHEN p.status IN ('FAILED', 'REVERSED') THEN 'FAILED'
+            WHEN p.needs_person IS NOT NULL THEN 'PERSON'
             WHEN p.status = 'COMPLETED' THEN 'DONE'
+            WHEN a.phase = 'REVIEW' THEN 'PERSON'
+            WHEN p.status = 'REVERSED' THEN 'REVERSED'
+            WHEN p.status = 'FAILED' AND p.next_retry_at IS NOT NULL THEN 'RETRYING'
+            WHEN p.status = 'FAILED' THEN 'FAILED'
             WHEN a.phase = 'UNKNOWN' THEN 'UNKNOWN'
             WHEN a.provider_status = 'queued' AND a.reason = 'low_balance' THEN 'LOW_BALANCE'
-            ELSE 'UNDER_WAY' END AS queue
+            ELSE 'UNDER_WAY' END AS queue_but_for_age
 FROM payout.payout p
 JOIN payout.attempt a ON a.payout_id = p.id AND a.number = p.retry_count
 LEFT JOIN payout.fund_account f ON f.id = a.fund_account_id

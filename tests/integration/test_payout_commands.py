@@ -85,7 +85,8 @@ def test_where_the_tenant_asks_for_it_a_second_admin_approves_and_both_are_named
     assert code_of(lambda: settle(house, checker, report_id)) == "SDCRS_APPROVAL_PENDING"
     with house.rt.database.begin(checker.scope) as conn:
         (retried,) = commands.retry(conn, house.rt.masterdata.current(), house.rt.vault, checker, [report_id], house.clock.now())
-        (shown,) = queries.rows(conn, "payouts.of_reports", report_ids=[report_id])
+        shown = queries.one(conn, "payouts.detail", report_id=report_id, stuck_before=None)
+    assert shown is not None
     assert retried.error is not None
     assert retried.error.code == "SDCRS_APPROVAL_PENDING"
     assert shown.queue == "APPROVAL"
@@ -243,10 +244,12 @@ def test_another_states_admin_finds_nothing(house: House) -> None:
 
 FILTERS: dict[str, Any] = {
     "tenants": None,
-    "report_number": None,
     "statuses": None,
     "queue": None,
-    "beneficiary_id": None,
+    "payout_ids": None,
+    "stuck_before": None,
+    "reason": None,
+    "teachers": None,
     "from_at": None,
     "to_at": None,
 }
@@ -254,11 +257,15 @@ FILTERS: dict[str, Any] = {
 
 def test_list_and_count_answer_the_same_filters(house: House) -> None:
     report_id = failed(house)
+    payout_id, now = house.payout(report_id).id, house.clock.now()
     number = house.report(report_id).report_number
-    now = house.clock.now()
     choices: list[dict[str, Any]] = [
         {},
-        {"report_number": number},
+        {"payout_ids": [payout_id]},
+        {"payout_ids": []},
+        {"reason": "beneficiary_bank_rejected"},
+        {"teachers": [house.report(report_id).reporter_id]},
+        {"queue": "STUCK", "stuck_before": now},
         {"statuses": ["FAILED", "REVERSED"]},
         {"statuses": ["COMPLETED"], "tenants": [factories.VILLE]},
         {"tenants": [STRICT]},
@@ -268,17 +275,17 @@ def test_list_and_count_answer_the_same_filters(house: House) -> None:
     with house.rt.database.begin(house.people.admin.scope) as conn:
         for choice in choices:
             rows = queries.rows(conn, "payouts.list", **FILTERS | choice, limit=1000, offset=0)
-            count = queries.one(conn, "payouts.count", **FILTERS | choice)
+            count = queries.one(conn, "payouts.count", count_limit=1000, **FILTERS | choice)
             assert count is not None
             assert len(rows) == count.payouts, choice
-        (mine,) = queries.rows(conn, "payouts.list", **FILTERS | {"report_number": number}, limit=10, offset=0)
+        (mine,) = queries.rows(conn, "payouts.list", **FILTERS | {"payout_ids": [payout_id]}, limit=10, offset=0)
         assert (mine.queue, mine.reference_id, mine.provider_status) == ("FAILED", f"SDCRS-{number}", "failed")
-        detail = queries.one(conn, "payouts.detail", report_id=report_id)
+        detail = queries.one(conn, "payouts.detail", report_id=report_id, stuck_before=None)
         assert detail is not None
         assert dict(detail) == dict(mine)
         assert len(queries.rows(conn, "payouts.attempts", payout_id=mine.id)) == 1
         assert [row.entry for row in queries.rows(conn, "payouts.ledger", payout_id=mine.id)] == ["RESERVE", "RELEASE"]
-        queues = {row.queue: row.payouts for row in queries.rows(conn, "payouts.queues")}
+        queues = {row.queue: row.payouts for row in queries.rows(conn, "payouts.queues", with_done=False, **FILTERS)}
         assert queues["FAILED"] >= 1
         assert "DONE" not in queues
     stranger = factories.account(house.rt, "AUD-elsewhere", "AUDITOR", tenant_id="ncr")
@@ -294,7 +301,9 @@ def test_the_head_of_the_screen_counts_what_waits(house: House) -> None:
         summary = queries.one(
             conn, "payouts.summary", frozen=[], now=house.clock.now(), stuck_before=house.clock.now() + timedelta(seconds=1)
         )
-        usage = queries.rows(conn, "payouts.cap_usage", month=house.payout(under_way).cap_month, beneficiary_id=None)
+        usage = queries.rows(
+            conn, "payouts.cap_usage", month=house.payout(under_way).cap_month, tenants=None, beneficiary_id=None, limit=100, offset=0
+        )
     assert summary is not None
     assert summary.failed >= 1
     assert summary.pending >= 1

@@ -282,7 +282,8 @@ def test_low_balance_queues_the_payout_until_money_comes(house: House) -> None:
     house.run()
     with house.rt.database.begin(house.people.admin.scope) as conn:
         summary = queries.one(conn, "payouts.summary", frozen=[], now=house.clock.now(), stuck_before=house.clock.now())
-        (shown,) = queries.rows(conn, "payouts.of_reports", report_ids=[report_id])
+        shown = queries.one(conn, "payouts.detail", report_id=report_id, stuck_before=None)
+    assert shown is not None
     assert summary is not None
     assert (summary.low_balance_payouts, summary.balance_paise, summary.shortfall_paise) == (1, 10_000, 40_000)
     assert shown.queue == "LOW_BALANCE"

@@ -18,10 +18,12 @@ CLAIMS = [
 ]
 NOTHING = {
     "tenants": None,
-    "report_number": None,
     "statuses": None,
     "queue": None,
-    "beneficiary_id": None,
+    "payout_ids": None,
+    "stuck_before": None,
+    "reason": None,
+    "teachers": None,
     "from_at": None,
     "to_at": None,
     "limit": 50,
