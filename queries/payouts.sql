@@ -170,6 +170,7 @@ ORDER BY p.occurred_at, p.id LIMIT 40
 SELECT h.action, h.actor_id, h.actor_role, h.comment, h.facts AS details, h.occurred_at, h.id
 FROM sdcrs.report_history h
 WHERE h.report_id = :report_id AND h.occurred_at >= :since
+  AND (h.to_state IN ('PAYOUT_PENDING', 'PAYOUT_FAILED') OR h.from_state IN ('PAYOUT_PENDING', 'PAYOUT_FAILED'))
 UNION ALL
 SELECT e.action, e.actor_id, e.actor_role, NULL, e.details, e.occurred_at, e.id
 FROM audit.event e WHERE e.subject_kind = 'PAYOUT' AND e.subject_id = CAST(:payout_id AS text)
@@ -180,8 +181,9 @@ WHERE e.subject_kind = 'ACCOUNT' AND e.subject_id = CAST(:beneficiary_id AS text
 ORDER BY occurred_at, id LIMIT 200
 
 -- name: known_address
--- Whether an address is known for a teacher, by its keyed hash; no row when it is not.
-SELECT provider_fund_account_id FROM payout.fund_account WHERE beneficiary_id = :beneficiary_id AND vpa_lookup = :lookup
+-- Whether an address is known for a teacher at this provider's account, by its keyed hash; no row when it is not.
+SELECT provider_fund_account_id FROM payout.fund_account
+WHERE beneficiary_id = :beneficiary_id AND vpa_lookup = :lookup AND provider = :provider
 
 -- name: runs
 -- The newest reconciliation runs, at most :limit. `lines` and the balance NULL: no statement, or one that states no balance.

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext, told
-from dashboard.widgets import browser, payout_checks, payout_limits, payout_lists, rows
+from dashboard.widgets import browser, payout_checks, payout_filter, payout_limits, payout_lists, rows
 from dashboard.widgets import payout_words as words
 from dashboard.widgets.payout_filter import Filter, Wanted
 from dashboard.widgets.payout_words import QUEUES
@@ -44,6 +44,7 @@ def render(ctx: PageContext) -> None:
             label_visibility="collapsed",
         )
         where = area(ctx, "payouts") if view != CHECKS else Area(ctx.caller.tenant_id, ctx.caller.scope)
+        filter_ = payout_filter.choose(ctx) if view == PAYOUTS else Filter()
     with head:
         counts = _head(ctx, where)
     if view == CHECKS:
@@ -52,7 +53,7 @@ def render(ctx: PageContext) -> None:
         payout_limits.show(ctx, where)
     else:
         browser.from_the_top(f"payouts {told()}")  # what came of a click stands at the top
-        payout_lists.show(ctx, where, counts)
+        payout_lists.show(ctx, where, filter_, counts)
 
 
 def _head(ctx: PageContext, where: Area) -> dict[str, int]:
@@ -97,6 +98,7 @@ def _alerts(summary: RowMapping, stuck: int) -> None:
         st.warning(f"Payouts wait for the provider: {why}. They go on by themselves.", icon=":material/pause_circle:")
     if stuck:
         st.warning(
-            f"{formats.count(stuck)} payouts have been with the provider for more than three working days. Ask its support.",
+            f"{formats.count(stuck)} {'payout has' if stuck == 1 else 'payouts have'} been with the provider for more than three "
+            "working days. Ask its support.",
             icon=":material/hourglass_bottom:",
         )

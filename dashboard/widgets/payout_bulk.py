@@ -64,7 +64,8 @@ def of_chosen(subjects: Sequence[Subject]) -> str:
 def button_for_all(wanted: Wanted, total: int) -> None:
     """Try out the retry of everything that the list has."""
     number = formats.count(min(total, MAX_AT_ONCE))
-    label = f"Try a retry of all {number}" if total <= MAX_AT_ONCE else f"Try a retry of the oldest {number}"
+    whole = "Try a retry" if total == 1 else f"Try a retry of all {number}"
+    label = whole if total <= MAX_AT_ONCE else f"Try a retry of the oldest {number}"
     command = partial(try_all, wanted=wanted)
     st.button(label, icon=":material/replay:", key="payouts.try_all", on_click=perform, args=(command,))
 
@@ -186,8 +187,8 @@ def _said(error: AppError | None, sentence: str, address: str | None) -> str:
 
 def _table(lines: Sequence[Line], alt: str) -> None:
     frame = pandas.DataFrame(
-        [(line.number, line.address, formats.inr(line.amount_paise), line.sentence) for line in lines],
-        columns=["Report", "UPI address", "Amount", alt],
+        [(line.number, line.sentence, line.address, formats.inr(line.amount_paise)) for line in lines],
+        columns=["Report", alt, "UPI address", "Amount"],
     )
     columns = {"Amount": st.column_config.TextColumn("Amount", alignment="right"), alt: st.column_config.TextColumn(alt, width="large")}
     st.dataframe(

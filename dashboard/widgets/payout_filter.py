@@ -21,6 +21,7 @@ TEXT_MAX = 64  # characters; the longest of what is looked for is a bank referen
 FOUND_MAX = 100  # payouts that one reference may name; it is one, unless a bank gave a reference twice
 ANY = "any"
 KEYS = {"payouts.find": "", "payouts.reason": ANY, "payouts.teacher": "", "payouts.since": None, "payouts.until": None}
+FOLDED = ("payouts.reason", "payouts.teacher", "payouts.since", "payouts.until")
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,6 @@ class Filter:
     @property
     def active(self) -> bool:
         return self != Filter()
-
-    @property
-    def more(self) -> int:
-        """How many of the parts that fold away are set."""
-        return sum(bool(part) for part in (self.reason, self.teacher, self.first, self.last))
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,6 @@ class Wanted:
 def choose(ctx: PageContext) -> Filter:
     """The controls, and what is chosen in them."""
     known = ["", *sorted({*ADVICE, *_reasons(ctx)})]
-    chosen = _chosen()
     st.text_input(
         "Report, reference, UTR or payout id",
         key="payouts.find",
@@ -74,7 +69,11 @@ def choose(ctx: PageContext) -> Filter:
         persist_state="session",
         help="Exactly: a report number, one of our references, a bank reference, or the provider's payout id.",
     )
-    with st.popover(f"Filters ({chosen.more})" if chosen.more else "Filters", icon=":material/filter_list:", key="payouts.filters"):
+    # what the address asks for is in the session only once its field has been drawn
+    folded = sum(bool(st.session_state.get(key, st.query_params.get(key))) for key in FOLDED) - (
+        st.session_state.get("payouts.reason") == ANY
+    )
+    with st.popover(f"Filters ({folded})" if folded else "Filters", icon=":material/filter_list:", key="payouts.filters"):
         st.selectbox(
             "Reason",
             [ANY, *known[1:]],
@@ -94,9 +93,10 @@ def choose(ctx: PageContext) -> Filter:
         today = ctx.now.astimezone(ctx.zone).date()
         for label, key in (("Created from", "payouts.since"), ("Created to", "payouts.until")):
             st.date_input(label, None, max_value=today, format="DD/MM/YYYY", key=key, bind="query-params", persist_state="session")
+    chosen = _chosen()
     if chosen.active:
         st.button("Clear filters", icon=":material/close:", type="tertiary", key="payouts.unfilter", on_click=clear)
-    return _chosen()
+    return chosen
 
 
 def clear() -> None:

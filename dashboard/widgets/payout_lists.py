@@ -24,10 +24,8 @@ RETRIED = ("FAILED", "REVERSED", "RETRYING")  # the queues in which everything i
 People = Mapping[UUID, Mapping[str, str]]
 
 
-def show(ctx: PageContext, where: Area, counts: Mapping[str, int]) -> None:
-    """The filters, the queues with what they find in each, the list of one of them, and what was chosen in it."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        filter_ = payout_filter.choose(ctx)
+def show(ctx: PageContext, where: Area, filter_: Filter, counts: Mapping[str, int]) -> None:
+    """The queues with what they find in each, the list of one of them, and what was chosen in it."""
     everywhere = Wanted(where, filter_, None)
     found = tally(ctx, everywhere)[0] if filter_.active else counts
     wanted = everywhere.of(_queue(found))
@@ -73,8 +71,9 @@ def tally(ctx: PageContext, wanted: Wanted) -> tuple[dict[str, int], dict[str, i
 
 def _queue(counts: Mapping[str, int]) -> str:
     """Which queue is read; the address names it. Its choices carry numbers, so their words cannot stand in the address."""
-    asked = str(st.query_params.get("queue") or "").upper()
+    asked = str(st.query_params.get("queue") or st.session_state.get("payouts.queue_read") or "").upper()
     st.session_state["payouts.queue"] = asked if asked in QUEUES else next((code for code in QUEUES if counts.get(code)), "FAILED")
+    st.session_state["payouts.queue_read"] = st.session_state["payouts.queue"]  # stays when its last payout has gone
     chosen = st.pills(
         "Queue",
         list(QUEUES),

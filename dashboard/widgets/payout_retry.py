@@ -13,6 +13,7 @@ from dashboard.widgets import people, rows
 from dashboard.widgets.payout_acts import Subject, key
 from pipeline.errors import AppError
 from pipeline.payouts.orders import VPA_MAX, check_vpa, reference_id
+from pipeline.payouts.provider import target_of
 
 NOT_GIVEN = "none is known"
 
@@ -57,9 +58,10 @@ def _judged(ctx: PageContext, row: RowMapping, typed: str) -> list[tuple[str, st
 def _account(ctx: PageContext, row: RowMapping, address: str) -> str:
     """Whether the address is known for this teacher; the provider's account is looked for by its keyed hash."""
     vault, teacher = ctx.runtime.vault, row["beneficiary_id"]
+    provider = target_of(ctx.runtime.settings).mark
     lookup = vault.lookup(row["tenant_id"].split(".")[0], "vpa", address)
     with ctx.begin() as conn:
-        found = queries.one(conn, "payouts.known_address", beneficiary_id=teacher, lookup=lookup)
+        found = queries.one(conn, "payouts.known_address", beneficiary_id=teacher, lookup=lookup, provider=provider)
         present = vault.get(conn, [teacher], ["vpa"]).get(teacher, {}).get("vpa", "")
     if present and vault.lookup(row["tenant_id"].split(".")[0], "vpa", present) == lookup:
         return "this is the present address: nothing is corrected"

@@ -70,6 +70,7 @@ DEEDS: Mapping[str, str] = {
     "MANUAL_RESOLVE_REQUESTED": "Asked to settle by hand",
     "MANUAL_RESOLVE_REJECTED": "Settlement by hand refused or withdrawn",
     "VPA_CORRECTED": "UPI address corrected",
+    "VPA_CHECKED": "UPI address checked at the bank",
     "PAYOUT_DECIDED": "Doubt decided",
 }
 
@@ -146,6 +147,8 @@ def next_step(row: RowMapping) -> tuple[str, str]:
     if queue in ("UNDER_WAY", "DONE"):
         return "Nothing.", OWNERS["SYSTEM"]
     advice = advice_for(row["failure_reason"])
+    if advice.retry and row["next_retry_at"] is None:
+        return "It is not tried again by itself any more: retry it, or settle it by hand.", OWNERS["ADMIN"]
     return advice.next_step, OWNERS[advice.owner]
 
 
