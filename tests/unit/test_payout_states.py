@@ -108,6 +108,17 @@ def test_a_payout_is_stuck_after_three_working_days(accepted_at: datetime, at: d
     assert not polling.is_stuck(RANKS["processed"], accepted_at, at)
 
 
+@pytest.mark.parametrize("hours", range(0, 24 * 14, 7))
+def test_the_bound_for_a_statement_is_the_same_rule(hours: int) -> None:
+    at = MONDAY + timedelta(days=20, hours=hours, minutes=30)
+    bound = polling.stuck_before(at)
+    for earlier in range(0, 24 * 12, 3):
+        accepted_at = at - timedelta(hours=earlier)
+        assert (accepted_at < bound) is polling.is_stuck(RANKS["processing"], accepted_at, at)
+    assert polling.is_stuck(RANKS["processing"], bound - timedelta(microseconds=1), at)
+    assert not polling.is_stuck(RANKS["processing"], bound, at)
+
+
 def test_an_empty_look_is_not_repeated_within_a_second_unless_the_clock_was_moved() -> None:
     pace = polling.Pace()
     assert not pace.rests(MONDAY)
