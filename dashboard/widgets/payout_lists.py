@@ -94,9 +94,9 @@ def _to_queue() -> None:
 
 def _nothing(wanted: Wanted, found: Mapping[str, int]) -> None:
     """Why the list is empty, and where else something matches."""
-    name = QUEUES[str(wanted.queue)].lower()
     if not wanted.filter.active:
-        st.info(f"No payouts here: {name}. It holds what is {words.WHAT[str(wanted.queue)]}.", icon=":material/check_circle:")
+        name, what = QUEUES[str(wanted.queue)], words.WHAT[str(wanted.queue)]
+        st.info(f"No payout is in this queue now. {name}: {what}.", icon=":material/check_circle:")
         return
     others = [f"{QUEUES[code]} ({formats.count(number)})" for code, number in found.items() if number]
     rest = f" Elsewhere: {', '.join(others)}." if others else ""

@@ -90,6 +90,29 @@ def test_a_failed_payout_is_settled_by_hand_with_its_reference(bank, house, page
     assert bank.report(report_id).status == "RESOLVED"
 
 
+def test_all_that_match_are_tried_out_then_sent_and_the_list_leaves_as_a_file(bank, house, page):
+    report_id = failed(bank)
+    number = bank.report(report_id).report_number
+    desks.sign_in(page, house, bank.people.admin.username, f"/payouts?payouts.find={number}&queue=failed")
+    page.get_by_role("button", name="Export").click()
+    for label, begins in (("CSV", b"\xef\xbb\xbfReport,"), ("Excel (XLSX)", b"PK")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label, exact=True).click()
+        data = download.value.path().read_bytes()
+        assert data.startswith(begins)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Try a retry", exact=True).click()
+    expect(page.get_by_text("1 would be sent again, ₹500 in all.")).to_be_visible()
+    assert bank.payout(report_id).retry_count == 0
+    page.get_by_role("button", name="Send ₹500 now").click()
+    expect(page.get_by_text("1 of 1 sent again").first).to_be_visible()
+    desks.nothing_is_cut_off(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    assert f"{number},f•••@sandbox,500,Yes,Sent again as retry 1." in download.value.path().read_text(encoding="utf-8-sig")
+    assert bank.payout(report_id).retry_count == 1
+
+
 def test_the_books_are_compared_with_the_provider(bank, house, page):
     report_id = failed(bank)
     bank.execute(
