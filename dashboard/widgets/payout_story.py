@@ -159,13 +159,15 @@ def _body(title: str, found: Sequence[RowMapping], known: People, zone: ZoneInfo
 def masked(value: Any) -> Any:
     """A copy of a body with account numbers and UPI addresses masked, wherever they stand."""
     if isinstance(value, Mapping):
-        return {name: _hidden(name, inner) if isinstance(inner, str) else masked(inner) for name, inner in value.items()}
+        return {name: _hidden(name, inner) if isinstance(inner, str | None) else masked(inner) for name, inner in value.items()}
     return [masked(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _hidden(name: str, text: str) -> str:
-    if name == "account_number":
-        return text if "•" in text or text == HIDDEN else formats.masked(text)
+def _hidden(name: str, text: str | None) -> str | None:
+    if name == "account_number":  # of ours nothing is kept outside the sealed bytes
+        return HIDDEN if text is None else text if "•" in text or text == HIDDEN else formats.masked(text)
+    if text is None:
+        return None
     if name == "address" and "@" in text and "•" not in text:
         return mask_vpa(text) or HIDDEN
     return text

@@ -89,6 +89,7 @@ def test_the_story_has_each_attempt_with_calls_request_answer_and_events_and_who
             assert all(event.event_id in page for event in events)
             requests = [json.loads(one.value) for one in test.code]
             assert [one["reference_id"] for one in requests] == [first.reference_id] * 2 + [second.reference_id] * 2
+            assert requests[0]["account_number"] == "hidden"
             assert requests[0]["fund_account_id"] != requests[2]["fund_account_id"]
             assert target_of(house.rt.settings).account_number not in page + "".join(one.value for one in test.code)
             assert "amina@okaxis" not in page + "".join(one.value for one in test.code)
