@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipeline.errors import AppError
 
@@ -13,6 +14,24 @@ ROOT = Path(__file__).resolve().parent.parent
 CREDENTIALS = ("PG", "AWS_", "AZURE_", "GOOGLE_", "GCS_")
 SESSION_COOKIE = "sdcrs_session"
 SECURE_SESSION_COOKIE = "__Host-sdcrs_session"  # a browser takes this name only over TLS, for this host, for the whole site
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ROLES = ("TEACHER", "VERIFIER", "SENIOR_VERIFIER", "MC_OFFICER", "MC_SUPERVISOR", "DISTRICT_ADMIN", "STATE_ADMIN", "AUDITOR")
+# What we want to know of a person, and the claim that says it where OIDC_CLAIMS names no other
+CLAIMS = {
+    "employeeId": "emp_id",
+    "district": "district_code",
+    "schoolCode": "school_code",
+    "schoolName": "school_name",
+    "designation": "designation",
+    "status": "status",
+    "roles": "roles",
+    "name": "name",
+    "phone": "phone",
+    "email": "email",
+    "vpa": "upi_vpa",
+    "bankAccount": "bank_account",
+    "ifsc": "ifsc",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,16 @@ class Settings:
     bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
     embedded_fsync: bool = True  # False: the embedded server is for tests, and a power cut may lose its data
     validator_networks: tuple[str, ...] = ()  # networks of our own in which validators may be called
+    hrms_port: int = 8504  # the demo's own identity provider
+    console_public_url: str | None = None  # None: the browser's host, where that is this machine itself
+    oidc_issuer: str | None = None  # None: the demo's provider, and in production none
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)  # None: a client without one, which PKCE alone protects
+    oidc_scope: str = "openid profile employee"
+    oidc_redirect_uris: tuple[str, ...] = ("sdcrs://callback",)  # where apps may be sent back to
+    oidc_claims: Mapping[str, str] = field(default_factory=lambda: dict(CLAIMS))  # what we want to know -> the claim that says it
+    oidc_roles: Mapping[str, str] = field(default_factory=dict)  # a value of the roles claim -> our role; empty: claims give no role
+    oidc_state: str | None = None  # the state whose people the provider knows; None: the district says it
     # What else the environment holds: addresses and secrets that the validators' configuration names
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -51,6 +80,11 @@ class Settings:
     def session_cookies(self) -> tuple[str, ...]:
         """The cookies that may carry a session, first match first; production believes only the one that needs TLS."""
         return (SECURE_SESSION_COOKIE,) if self.production else (SECURE_SESSION_COOKIE, SESSION_COOKIE)
+
+    @property
+    def demo_hrms(self) -> bool:
+        """Whether the demo's own identity provider signs teachers in."""
+        return self.oidc_issuer is None and not self.production
 
     @property
     def sandboxed(self) -> bool:
@@ -117,6 +151,16 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
         embedded_fsync=fsync,
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),
+        hrms_port=number("HRMS_PORT", port + 3, 1024, 65535),
+        console_public_url=(text("CONSOLE_PUBLIC_URL") or "").rstrip("/") or None,
+        oidc_issuer=text("OIDC_ISSUER"),
+        oidc_client_id=text("OIDC_CLIENT_ID"),
+        oidc_client_secret=text("OIDC_CLIENT_SECRET"),
+        oidc_scope=text("OIDC_SCOPE") or "openid profile employee",
+        oidc_redirect_uris=tuple((text("OIDC_REDIRECT_URIS") or "sdcrs://callback").split()),
+        oidc_claims=CLAIMS | _pairs("OIDC_CLAIMS", text("OIDC_CLAIMS"), left=tuple(CLAIMS)),
+        oidc_roles=_pairs("OIDC_ROLES", text("OIDC_ROLES"), right=ROLES),
+        oidc_state=text("OIDC_STATE"),
     )
     _check(settings)
     others = {name: value for name, value in environ.items() if name not in ours and not name.startswith(CREDENTIALS)}
@@ -130,8 +174,42 @@ def _networks(name: str, raw: str | None) -> tuple[str, ...]:
         raise AppError("SDCRS_BAD_SETTING", setting=name, detail=str(error)) from error
 
 
+def _pairs(name: str, raw: str | None, left: tuple[str, ...] = (), right: tuple[str, ...] = ()) -> dict[str, str]:
+    """`a=b c=d` as a mapping; where names are given, no others may stand on that side."""
+    found: dict[str, str] = {}
+    for item in (raw or "").split():
+        one, equals, other = item.partition("=")
+        if not (one and equals and other):
+            raise AppError("SDCRS_BAD_SETTING", setting=name, detail=f"{item!r} is not a pair such as {(left or ('theirs',))[0]}=name")
+        for side, allowed in ((one, left), (other, right)):
+            if allowed and side not in allowed:
+                raise AppError("SDCRS_BAD_SETTING", setting=name, detail=f"{side!r} is none of {', '.join(allowed)}")
+        found[one] = other
+    return found
+
+
+def _check_sign_in(settings: Settings) -> None:
+    """What the state's identity provider needs to be asked safely."""
+    if settings.oidc_issuer is None:
+        if settings.oidc_client_id or settings.oidc_client_secret:
+            raise AppError("SDCRS_BAD_SETTING", setting="OIDC_ISSUER", detail="is missing, though a client is set")
+        return
+    if settings.oidc_client_id is None:
+        raise AppError("SDCRS_BAD_SETTING", setting="OIDC_CLIENT_ID", detail="required with OIDC_ISSUER")
+    for name, address in (("OIDC_ISSUER", settings.oidc_issuer), ("CONSOLE_PUBLIC_URL", settings.console_public_url)):
+        if address is None:
+            continue
+        parts = urlsplit(address)
+        plain = parts.scheme == "http" and parts.hostname in LOOPBACK and not settings.production
+        if not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or plain):
+            raise AppError(
+                "SDCRS_BAD_SETTING", setting=name, detail="must be an https address without query (http on this machine, for the demo)"
+            )
+
+
 def _check(settings: Settings) -> None:
     """What goes together."""
+    _check_sign_in(settings)
     if settings.production and settings.keys_file is None:
         raise AppError("SDCRS_BAD_SETTING", setting="KEYS_FILE", detail="required when APP_ENV=production")
     if settings.razorpayx_key_id and not (

@@ -1,3 +1,3 @@
 -- name: own
 -- What somebody's own account says beside the session.
-SELECT school_code FROM access.account WHERE id = :id
+SELECT school_code, designation FROM access.account WHERE id = :id

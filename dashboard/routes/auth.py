@@ -7,7 +7,7 @@ POST counts only from a page of this host. Nobody is signed out by a link: sign-
 import html
 import logging
 from string import Template
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,18 +16,21 @@ from starlette.routing import BaseRoute, Route
 
 import queries
 from dashboard.backend import BACKEND
+from dashboard.routes.cookies import give_session, take_session
 from dashboard.routes.gate import same_origin
+from dashboard.routes.paths import safe_next
+from dashboard.routes.single_sign_on import ROUTES as SSO_ROUTES
+from dashboard.routes.single_sign_on import link, told
 from dashboard.routes.static import read_asset
 from dashboard.session import token_from
-from pipeline.access.sessions import SignedIn, read_session, sign_in, sign_out
+from pipeline.access.sessions import read_session, sign_in, sign_out, sign_out_everywhere
 from pipeline.errors import AppError
 from pipeline.runtime import Runtime
-from pipeline.settings import SECURE_SESSION_COOKIE, SESSION_COOKIE, Settings, load
+from pipeline.settings import Settings, load
 
 LOGGER = logging.getLogger(__name__)
 
 MAX_FORM_BYTES = 8192  # two short fields and a path
-MAX_NEXT = 512
 LOOK_AGAIN_S = 2
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -69,12 +72,14 @@ async def logout(request: Request) -> Response:
         return _page("Sign out", _SIGN_OUT)
     if not same_origin(request.headers):
         return _refused("SDCRS_BAD_ORIGIN")
-    return await run_in_threadpool(_sign_out, request)
+    form = await _form(request)
+    return await run_in_threadpool(_sign_out, request, "everywhere" in form)
 
 
 ROUTES: list[BaseRoute] = [
     Route("/auth/login", login, methods=["GET", "POST"]),
     Route("/auth/logout", logout, methods=["GET", "POST"]),
+    *SSO_ROUTES,
 ]
 
 
@@ -85,7 +90,7 @@ def _login_page(request: Request) -> Response:
         read_session(runtime, token_from(request.cookies, runtime.settings))
     except AppError as error:
         if error.code == "SDCRS_NOT_SIGNED_IN":
-            return _form_page(BACKEND.runtime(), wanted)
+            return _form_page(request, BACKEND.runtime(), wanted, error=told(request))
         return _waiting(error)
     return RedirectResponse(wanted, 303, {"Cache-Control": "no-store"})
 
@@ -107,45 +112,26 @@ def _sign_in(request: Request, form: dict[str, str]) -> Response:
         signed_in = sign_in(runtime, username, password, "CONSOLE", request.client.host if request.client else "unknown")
         sign_out(runtime, before)
     except AppError as error:
-        return _form_page(runtime, wanted, username, error)
+        return _form_page(request, runtime, wanted, username, error)
     answer = RedirectResponse(wanted, 303, {"Cache-Control": "no-store"})
-    _give_cookie(answer, request, runtime, signed_in)
+    give_session(answer, request, runtime, signed_in)
     return answer
 
 
-def _sign_out(request: Request) -> Response:
-    settings = load()
+def _sign_out(request: Request, everywhere: bool) -> Response:
     try:
-        sign_out(BACKEND.runtime(), token_from(request.cookies, settings))
+        runtime = BACKEND.runtime()
+        token = token_from(request.cookies, load())
+        if everywhere:
+            caller = read_session(runtime, token)
+            sign_out_everywhere(runtime, caller.account_id, caller.tenant_id, caller)
+        sign_out(runtime, token)
     except AppError as error:
-        return _waiting(error)
+        if error.code != "SDCRS_NOT_SIGNED_IN":  # who is not signed in need not be signed out
+            return _waiting(error)
     answer = RedirectResponse("/auth/login", 303, {"Cache-Control": "no-store", "Clear-Site-Data": '"cache"'})
-    for name in (SESSION_COOKIE, SECURE_SESSION_COOKIE):
-        answer.delete_cookie(name, path="/", secure=name == SECURE_SESSION_COOKIE, httponly=True, samesite="lax")
+    take_session(answer)
     return answer
-
-
-def _give_cookie(answer: Response, request: Request, runtime: Runtime, signed_in: SignedIn) -> None:
-    secure = runtime.settings.production or request.url.scheme == "https"
-    answer.set_cookie(
-        SECURE_SESSION_COOKIE if secure else SESSION_COOKIE,
-        signed_in.token,
-        max_age=int((signed_in.expires_at - runtime.clock.now()).total_seconds()),
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def safe_next(wanted: str | None) -> str:
-    """A path of this console, whatever was asked for: never another host, never the sign-in itself."""
-    if not wanted or len(wanted) > MAX_NEXT or not wanted.startswith("/") or "\\" in wanted or not wanted.isprintable():
-        return "/"
-    parts = urlsplit(wanted)
-    if parts.scheme or parts.netloc or wanted.startswith("//") or parts.path.startswith("/auth/"):
-        return "/"
-    return wanted
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -180,7 +166,7 @@ def _demo_password_is_known(settings: Settings) -> bool:
     return settings.demo_password == DEFAULT_DEMO_PASSWORD
 
 
-def _form_page(runtime: Runtime, wanted: str, username: str = "", error: AppError | None = None) -> Response:
+def _form_page(request: Request, runtime: Runtime, wanted: str, username: str = "", error: AppError | None = None) -> Response:
     try:
         demo = _demo_block(runtime)
     except AppError as trouble:
@@ -190,6 +176,7 @@ def _form_page(runtime: Runtime, wanted: str, username: str = "", error: AppErro
         username=html.escape(username[:64]),
         message="" if error is None else f'<p class="error" role="alert" id="message">{html.escape(error.message)}</p>',
         described='aria-describedby="message"' if error else "",
+        state_account=link(request, runtime.settings, wanted),
         demo=demo,
     )
     return _page("Sign in", body, 200 if error is None else error.status)

@@ -12,19 +12,20 @@ from sqlalchemy import Connection, Row, text
 
 from pipeline.access.caller import Caller
 from pipeline.access.passwords import verify_password
+from pipeline.access.throttle import Throttle
+from pipeline.access.tokens import issue, looks_signed, session_of
 from pipeline.audit.log import record
 from pipeline.errors import AppError
 from pipeline.ids import uuid7
 from pipeline.runtime import Runtime
-from pipeline.vault.seal import keyed_hash
 
 Kind = Literal["CONSOLE", "API"]
 TOKEN_BYTES = 32  # 256 bits from the system's generator
 IDLE = {"CONSOLE": timedelta(minutes=30), "API": timedelta(hours=1)}
 ABSOLUTE = {"CONSOLE": timedelta(hours=12), "API": timedelta(hours=12)}  # a working day
 TOUCH_EVERY = timedelta(minutes=1)  # a session row is not rewritten at every click
-FAILURES_ALLOWED = 8  # then the user name waits; a person mistypes less often than that
-FAILURE_WINDOW = timedelta(minutes=15)
+TOKEN_LIFE = timedelta(hours=1)  # of an access token; then the refresh token gives the next, to the session's end
+BY_PROVIDER = frozenset({"TEACHER"})  # who must sign in with the state's account once there is one
 
 _CANDIDATES = text("""
     SELECT id, tenant_id, state_id, username, password_hash, roles FROM access.account
@@ -47,15 +48,9 @@ _TOUCH = text(
 _REVOKE = text(
     "UPDATE access.session SET revoked_at = :now, revoked_reason = :reason WHERE token_hash = :token_hash AND revoked_at IS NULL"
 )
-_THROTTLE = text("SELECT failures, window_starts_at, locked_until FROM access.sign_in_throttle WHERE subject = :subject")
-_COUNT_FAILURE = text("""
-    INSERT INTO access.sign_in_throttle AS t (subject, failures, window_starts_at) VALUES (:subject, 1, :now)
-    ON CONFLICT (subject) DO UPDATE SET
-        failures = CASE WHEN t.window_starts_at < :window THEN 1 ELSE t.failures + 1 END,
-        window_starts_at = CASE WHEN t.window_starts_at < :window THEN :now ELSE t.window_starts_at END,
-        locked_until = CASE WHEN t.window_starts_at >= :window AND t.failures + 1 >= :allowed THEN CAST(:until AS timestamptz) END
-""")
-_FORGET_FAILURES = text("DELETE FROM access.sign_in_throttle WHERE subject = :subject")
+_REVOKE_ALL = text(
+    "UPDATE access.session SET revoked_at = :now, revoked_reason = :reason WHERE account_id = :account_id AND revoked_at IS NULL"
+)
 
 
 @dataclass(frozen=True)
@@ -70,32 +65,26 @@ class SignedIn:
 def sign_in(rt: Runtime, username: str, password: str, kind: Kind, client: str, state_id: str | None = None) -> SignedIn:
     """Check the password and open a session. `client` is the network address, for throttling and the audit.
 
-    Raises SDCRS_SIGN_IN_THROTTLED after repeated failures and SDCRS_BAD_CREDENTIALS without saying which part is wrong.
+    Raises SDCRS_SIGN_IN_THROTTLED after repeated failures, SDCRS_BAD_CREDENTIALS without saying which part is wrong, and
+    SDCRS_SSO_REQUIRED to a teacher where the state's identity provider is set up.
     """
     now = rt.clock.now()
     username = username.strip()
-    subject = keyed_hash(rt.keyring, "sign-in", f"{username.casefold()}|{client}")
+    throttle = Throttle(rt.keyring, username, client)
     with rt.database.worker() as conn:
-        _check_throttle(conn, subject, now)
+        throttle.check(conn, now)
         candidates = conn.execute(_CANDIDATES, {"username": username, "state_id": state_id}).all()
     account = _matching(candidates, password)
     if account is None:
         with rt.database.worker() as conn:
-            conn.execute(
-                _COUNT_FAILURE,
-                {
-                    "subject": subject,
-                    "now": now,
-                    "window": now - FAILURE_WINDOW,
-                    "allowed": FAILURES_ALLOWED,
-                    "until": now + FAILURE_WINDOW,
-                },
-            )
+            throttle.failed(conn, now)
             if candidates:
                 record(conn, candidates[0].tenant_id, None, None, "SIGN_IN_FAILED", "ACCOUNT", str(candidates[0].id), now)
         raise AppError("SDCRS_BAD_CREDENTIALS")
+    if rt.settings.oidc_issuer is not None and BY_PROVIDER.issuperset(account.roles):
+        raise AppError("SDCRS_SSO_REQUIRED")
     with rt.database.worker() as conn:
-        conn.execute(_FORGET_FAILURES, {"subject": subject})
+        throttle.passed(conn)
         signed_in = open_session(rt, conn, account.id, account.tenant_id, account.roles, kind, now)
         record(conn, account.tenant_id, account.id, account.roles[0], "SIGN_IN", "SESSION", str(signed_in.caller.session_id), now)
     return signed_in
@@ -103,13 +92,13 @@ def sign_in(rt: Runtime, username: str, password: str, kind: Kind, client: str, 
 
 def open_session(rt: Runtime, conn: Connection, account_id: UUID, tenant_id: str, roles: list[str], kind: Kind, now: datetime) -> SignedIn:
     """Insert a session for an account that has proved itself; the scope is its tenant and all below. Does not commit."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    token_hash = _hash(token)
-    expires_at = now + ABSOLUTE[kind]
+    session_id, expires_at = uuid7(now), now + ABSOLUTE[kind]
+    token = new_token(rt, kind, session_id, now, expires_at)
+    token_hash = hash_of(token)
     conn.execute(
         _INSERT,
         {
-            "id": uuid7(now),
+            "id": session_id,
             "tenant_id": tenant_id,
             "account_id": account_id,
             "token_hash": token_hash,
@@ -125,13 +114,24 @@ def open_session(rt: Runtime, conn: Connection, account_id: UUID, tenant_id: str
     return SignedIn(token, _caller(row), expires_at)
 
 
+def new_token(rt: Runtime, kind: Kind, session_id: UUID, now: datetime, ends_at: datetime) -> str:
+    """A token for a session: opaque for a browser's cookie, a signed one that names the session for the API."""
+    if kind == "CONSOLE":
+        return secrets.token_urlsafe(TOKEN_BYTES)
+    return issue(rt.keyring, session_id, now, min(now + TOKEN_LIFE, ends_at))
+
+
 def read_session(rt: Runtime, token: str | None) -> Caller:
-    """The caller behind a token, from the session row as it is now. Raises SDCRS_NOT_SIGNED_IN."""
+    """The caller behind a token, from the session row as it is now. Raises SDCRS_NOT_SIGNED_IN.
+
+    A signed token must be ours, in date, and the last that its session got: the row is found by the token's hash.
+    """
     if not token:
         raise AppError("SDCRS_NOT_SIGNED_IN")
     now = rt.clock.now()
-    row = rt.database.worker_row(_READ, {"token_hash": _hash(token), "now": now})
-    if row is None:
+    named = session_of(rt.keyring, token, now) if looks_signed(token) else None
+    row = rt.database.worker_row(_READ, {"token_hash": hash_of(token), "now": now})
+    if row is None or (named is not None and named != row["id"]):
         raise AppError("SDCRS_NOT_SIGNED_IN")
     if now - row["last_seen_at"] > TOUCH_EVERY:
         kind: Kind = row["kind"]
@@ -144,13 +144,17 @@ def sign_out(rt: Runtime, token: str | None) -> None:
     """Revoke the session of this token; an unknown token is no error."""
     if token:
         with rt.database.worker() as conn:
-            conn.execute(_REVOKE, {"token_hash": _hash(token), "now": rt.clock.now(), "reason": "signed out"})
+            conn.execute(_REVOKE, {"token_hash": hash_of(token), "now": rt.clock.now(), "reason": "signed out"})
 
 
-def _check_throttle(conn: Connection, subject: bytes, now: datetime) -> None:
-    row = conn.execute(_THROTTLE, {"subject": subject}).one_or_none()
-    if row is not None and row.locked_until is not None and row.locked_until > now:
-        raise AppError("SDCRS_SIGN_IN_THROTTLED", retryAfterSeconds=int((row.locked_until - now).total_seconds()) + 1)
+def sign_out_everywhere(rt: Runtime, account_id: UUID, tenant_id: str, actor: Caller | None) -> int:
+    """Revoke every session of an account, on all its devices; how many there were. Commits. `actor` None: the operator."""
+    now = rt.clock.now()
+    with rt.database.worker() as conn:
+        ended = conn.execute(_REVOKE_ALL, {"account_id": account_id, "now": now, "reason": "signed out everywhere"}).rowcount
+        by, role = (None, None) if actor is None else (actor.account_id, min(actor.roles))
+        record(conn, tenant_id, by, role, "SIGN_OUT_EVERYWHERE", "ACCOUNT", str(account_id), now, details={"sessions": ended})
+    return ended
 
 
 def _matching(candidates: Sequence[Row[Any]], password: str) -> Row[Any] | None:
@@ -174,5 +178,6 @@ def _caller(row: Mapping[Any, Any]) -> Caller:
     )
 
 
-def _hash(token: str) -> bytes:
+def hash_of(token: str) -> bytes:
+    """Under which a token is stored; the token itself is not."""
     return hashlib.sha256(token.encode()).digest()

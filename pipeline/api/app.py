@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pipeline.access.passwords import CONCURRENT_HASHES
-from pipeline.api import boundary, files, fraud, health, openapi, own_data, payouts, reports, tracking, users, webhook, workflow
+from pipeline.api import boundary, files, fraud, health, openapi, own_data, payouts, reports, sso, tracking, users, webhook, workflow
 from pipeline.api.answers import internal_error, refused
 from pipeline.api.call import Parts
 from pipeline.api.gate import MAX_WAIT_S, Gate
@@ -88,7 +88,7 @@ def _app(lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
         exception_handlers={HTTPException: _no_route, Exception: _fault},
     )
-    for room in (users, own_data, files, reports, workflow, boundary, fraud, payouts, webhook, tracking, health):
+    for room in (users, sso, own_data, files, reports, workflow, boundary, fraud, payouts, webhook, tracking, health):
         app.include_router(room.router)
     app.openapi = lambda: openapi.schema(app)  # type: ignore[method-assign]
     return app

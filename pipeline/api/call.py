@@ -125,7 +125,7 @@ class Call:
     @once
     def caller(self) -> Caller:
         """Who asks, by the session row as it is now. Raises SDCRS_NOT_SIGNED_IN."""
-        return read_session(self.rt, self._token())
+        return read_session(self.rt, self.token)
 
     def allowed(self, operation: Operation) -> Caller:
         """The caller, if the operation is theirs. Raises SDCRS_NOT_SIGNED_IN and SDCRS_FORBIDDEN."""
@@ -139,7 +139,9 @@ class Call:
             raise AppError("SDCRS_INVALID_REQUEST", field="Idempotency-Key", detail=f"must have at most {MAX_KEY} characters")
         return request_key(self.caller.account_id, endpoint, self.body, sent or None)
 
-    def _token(self) -> str | None:
+    @property
+    def token(self) -> str | None:
+        """What was sent to show who asks; None when nothing was, or nothing that may be believed."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             return token.strip()

@@ -15,6 +15,9 @@ TOKEN = {
     "userType": "EMPLOYEE",
     "scope": "read",
 }
+TOKEN_EXCHANGE = {"code": "<code>", "state": "<state>", "redirect_uri": "sdcrs://callback"}
+TOKEN_REFRESH = {"refresh_token": "<refresh_token>"}
+SIGN_OUT: dict[str, Any] = {"RequestInfo": INFO, "everywhere": True}
 CREATE: dict[str, Any] = {
     "RequestInfo": INFO,
     "DogReports": [

@@ -10,22 +10,27 @@ from pydantic import BaseModel
 
 from pipeline.api import examples, shapes
 from pipeline.api.fraud_shapes import EvaluateAnswer
+from pipeline.api.sign_in_shapes import AuthUrlAnswer, SignedOutAnswer
 from pipeline.api.users import OfficerSearch
 from pipeline.packets.contracts.boundary import BoundaryRequest
 from pipeline.packets.contracts.fraud import EvaluateRequest
 from pipeline.packets.contracts.payouts import PayoutRetryRequest, PayoutSearchRequest
 from pipeline.packets.contracts.reports import CreateRequest, SearchRequest, TrackRequest, UpdateRequest
-from pipeline.packets.contracts.users import TokenForm
+from pipeline.packets.contracts.users import SignOutRequest, TokenExchange, TokenForm, TokenRefresh
 from pipeline.packets.contracts.workflow import TransitionRequest
 
 DESCRIPTION = (
-    "Stray dog reports, from a teacher's packet to a settled payout. Sign in at `/user/oauth/token`; send the token as "
+    "Stray dog reports, from a teacher's packet to a settled payout. Sign in at `/user/oauth/token`, or with the state's account "
+    "from `/sso/v1/auth-url` on; send the token as "
     "`Authorization: Bearer` or as `RequestInfo.authToken`. A browser's session cookie is believed on GET only. Errors have "
     "one shape and stable codes. A request with the same `RequestInfo.msgId` and body, or the same `Idempotency-Key`, is "
     "answered again and not done again."
 )
 REF = "#/components/schemas/{model}"
-OPEN = ("/user/oauth/token", "/sdcrs-services/v1/report/_track", "/track/{tracking_id}", "/webhook/v1/razorpay", "/livez", "/readyz")
+OPEN = (
+    *("/user/oauth/token", "/sso/v1/auth-url", "/sso/v1/token-exchange", "/sso/v1/token-refresh"),
+    *("/sdcrs-services/v1/report/_track", "/track/{tracking_id}", "/webhook/v1/razorpay", "/livez", "/readyz"),
+)
 READ_ERRORS = (400, 401, 403, 404, 413, 503)
 WRITE_ERRORS = (*READ_ERRORS, 409)
 
@@ -65,6 +70,21 @@ TOLD: Mapping[tuple[str, str], Told] = {
     ("/user/oauth/token", "post"): Told(
         TokenForm, examples.TOKEN, "application/x-www-form-urlencoded", shapes.TokenAnswer, errors=(400, 401, 403, 413, 429, 503)
     ),
+    ("/user/_logout", "post"): Told(SignOutRequest, examples.SIGN_OUT, answer=SignedOutAnswer, errors=(400, 401, 413, 503)),
+    ("/sso/v1/auth-url", "get"): Told(
+        answer=AuthUrlAnswer,
+        errors=(400, 404, 413, 503),
+        parameters=(
+            {**_query("redirect_uri", "where the app is sent back to; one of the operator's list", maxLength=256), "required": True},
+            _query("client_type", "such as mobile", maxLength=64),
+            _query("code_challenge", "the app's own PKCE challenge; its verifier then goes with the exchange", minLength=43, maxLength=128),
+            _query("code_challenge_method", "how it is made", enum=["S256"]),
+        ),
+    ),
+    ("/sso/v1/token-exchange", "post"): Told(
+        TokenExchange, examples.TOKEN_EXCHANGE, answer=shapes.TokenAnswer, errors=(400, 401, 403, 404, 413, 503)
+    ),
+    ("/sso/v1/token-refresh", "post"): Told(TokenRefresh, examples.TOKEN_REFRESH, answer=shapes.TokenAnswer, errors=(400, 401, 413, 503)),
     ("/user/v1/_search", "post"): Told(OfficerSearch, examples.OFFICERS, answer=shapes.OfficersAnswer),
     ("/user/v1/mydata", "get"): Told(answer=shapes.OwnDataAnswer),
     ("/filestore/v1/files", "post"): Told(

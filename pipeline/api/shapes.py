@@ -276,7 +276,7 @@ class RoleShape(Shape):
 
 
 class TokenAnswer(Answer):
-    """A session. `expires_in` counts disuse; every request begins it anew."""
+    """A session. The access token ends with `expires_in`, or with its session; the refresh token gives the next."""
 
     model_config = ConfigDict(alias_generator=None)
 

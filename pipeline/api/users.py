@@ -11,14 +11,14 @@ import queries
 from pipeline.access.caller import Caller
 from pipeline.access.policy import check_tenant, sight
 from pipeline.access.refresh import give_refresh_token, refresh
-from pipeline.access.sessions import IDLE, SignedIn, sign_in, sign_out
+from pipeline.access.sessions import TOKEN_LIFE, SignedIn, sign_in, sign_out, sign_out_everywhere
 from pipeline.api.answers import ok
 from pipeline.api.call import Call
 from pipeline.api.serving import parts_of, serve
 from pipeline.errors import AppError
 from pipeline.packets.contracts.common import as_uuid, parse
 from pipeline.packets.contracts.fields import Id, PlaceCode
-from pipeline.packets.contracts.users import TokenForm, UserSearchRequest
+from pipeline.packets.contracts.users import SignOutRequest, TokenForm, UserSearchRequest
 from pipeline.packets.render.reading import user_answer
 from pipeline.reports.assignment import Officer, officers, recommend, recommendation_reason
 from pipeline.vault.persons import mask_phone
@@ -49,8 +49,26 @@ async def search(request: Request) -> Response:
     return await serve(request, search_officers)
 
 
+@router.post("/_logout")
+async def logout(request: Request) -> Response:
+    """Sign out: this session, or every session of the account."""
+    return await serve(request, end_session)
+
+
+def end_session(call: Call) -> Response:
+    """End the caller's session, or with `everywhere` all of the account's, the console's too."""
+    wanted = call.parse(SignOutRequest) if call.raw else SignOutRequest()
+    caller = call.caller
+    if wanted.everywhere:
+        ended = sign_out_everywhere(call.rt, caller.account_id, caller.tenant_id, caller)
+    else:
+        sign_out(call.rt, call.token)
+        ended = 1
+    return ok(call, {"sessionsEnded": ended})
+
+
 def give_token(call: Call) -> Response:
-    """The answer of packet 01/12. The token names only the session; roles come from its row at every request."""
+    """The answer of packet 01/12 to a password or a refresh token."""
     form = parse(TokenForm, _form(call))
     if form.grant_type == "refresh_token":
         if form.refresh_token is None:
@@ -59,13 +77,18 @@ def give_token(call: Call) -> Response:
     else:
         signed_in = _by_password(call, form)
         refresh_token = give_refresh_token(call.rt, signed_in)
+    return token_answer(call, signed_in, refresh_token)
+
+
+def token_answer(call: Call, signed_in: SignedIn, refresh_token: str) -> Response:
+    """Packet 01/12. The token names only the session; roles come from its row at every request."""
     left_s = (signed_in.expires_at - call.now).total_seconds()
     return ok(
         call,
         {
             "access_token": signed_in.token,
             "token_type": "Bearer",
-            "expires_in": int(min(IDLE["API"].total_seconds(), left_s)),  # of disuse: each use begins it anew
+            "expires_in": int(min(TOKEN_LIFE.total_seconds(), left_s)),
             "refresh_token": refresh_token,
             "scope": "read write",
             "userInfo": _user_info(call, signed_in.caller),
@@ -139,7 +162,7 @@ def _user_info(call: Call, caller: Caller) -> dict[str, Any]:
             "hrmsEmpId": caller.username,
             "schoolCode": account["school_code"] if account else None,
             "schoolName": caller.school_name,
-            "designation": None,  # HRMS knows it; a password account does not
+            "designation": account["designation"] if account else None,  # the state's provider says it
             "assignedWards": list(caller.wards),
         },
     }

@@ -24,6 +24,7 @@ COMMANDS = {
     "restore": "bring a backup into an empty database",
     "verify-audit": "check that nothing in the audit was changed, removed or slipped in",
     "rotate-keys": "make a new master key and seal everything anew with it",
+    "sign-out": "end every session of an account, on all its devices",
     "bench": "measure this machine: lifecycles a second, latency, waiting times",
 }
 INTERRUPTED = 130

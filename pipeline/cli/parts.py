@@ -52,7 +52,7 @@ Table = Mapping[str, Part]
 def parts(settings: Settings) -> dict[str, Part]:
     """The parts in starting order; they stop in the reverse of it."""
     python, host = sys.executable, settings.bind_address
-    api, console, sandbox = settings.api_port, settings.port, settings.sandbox_port
+    api, console, sandbox, hrms = settings.api_port, settings.port, settings.sandbox_port, settings.hrms_port
 
     def sandbox_environment(found: Urls) -> Mapping[str, str]:
         return {
@@ -76,12 +76,15 @@ def parts(settings: Settings) -> dict[str, Part]:
         "worker": Part((python, "-m", "pipeline", "work")),
         "api": Part((python, *serve_api), port=api, port_setting="API_PORT", host=host, ready_path="/livez"),
         "console": Part((python, *serve_console), port=console, port_setting="PORT", host=host, ready_path="/_stcore/health"),
+        "hrms": Part((python, "-m", "pipeline.hrms"), port=hrms, port_setting="HRMS_PORT", ready_path="/"),
         "demo": Part((python, "-m", "pipeline", "demo", "--if-empty"), "last"),
     }
     if settings.database_url and not settings.database_owner_url:
         del table["migrate"]  # this process may not change the schema; the parts say so when it is not current
     if not settings.sandboxed:
         del table["sandbox"]
+    if not settings.demo_hrms:
+        del table["hrms"]
     if settings.production:
         del table["demo"]
     return table

@@ -310,6 +310,8 @@ def _announce(settings: Settings, chosen: Table, say: Voice, seconds: float) -> 
         lines.append(f"  API      http://{host}:{settings.api_port}  (what it offers: /openapi.json)")
     if "sandbox" in chosen:
         lines.append(f"  Payouts  go to a sandbox on port {settings.sandbox_port}: no money moves")
+    if "hrms" in chosen:
+        lines.append(f"  HRMS     a demo of the state's sign-in for teachers: http://localhost:{settings.hrms_port}")
     if "console" in chosen and not settings.production:
         lines.append(f"  Sign in  with the password {settings.demo_password!r} as")
         lines += [f"           {names:<18} {role}" for names, role in DEMO_ACCOUNTS]

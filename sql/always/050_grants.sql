@@ -56,7 +56,8 @@ REVOKE INSERT, UPDATE ON masterdata.installation, masterdata.migration FROM {{pr
 REVOKE INSERT, UPDATE ON sdcrs.public_tracking FROM {{prefix}}_worker;
 GRANT SELECT, INSERT ON audit.event, audit.seal TO {{prefix}}_worker;
 GRANT SELECT, INSERT, UPDATE ON packet.log TO {{prefix}}_worker;  -- update: bodies past their retention are emptied
-GRANT DELETE ON sdcrs.request_key, access.session, access.sign_in_throttle, jobs.failure, jobs.heartbeat, fraud.validator_cache TO {{prefix}}_worker;
+GRANT DELETE ON sdcrs.request_key, access.session, access.sign_in_throttle, access.sign_in_flow, jobs.failure, jobs.heartbeat, fraud.validator_cache
+    TO {{prefix}}_worker;
 GRANT EXECUTE ON FUNCTION jobs.ensure_partitions(date, int), jobs.stray_partition_rows(), jobs.refresh_statistics() TO {{prefix}}_worker;
 DO $$ BEGIN
     IF to_regnamespace('sandbox') IS NOT NULL THEN

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from pipeline.access.sessions import ABSOLUTE, FAILURES_ALLOWED, IDLE, read_session, sign_in, sign_out
+from pipeline.access import sessions
+from pipeline.access.sessions import ABSOLUTE, IDLE, read_session, sign_in, sign_out
+from pipeline.access.throttle import ACCOUNT, ADDRESS, PAIR
 from pipeline.clock import SettableClock
 from pipeline.errors import AppError
 from pipeline.runtime import Runtime
@@ -68,7 +70,7 @@ def test_a_session_ends_when_idle_and_at_the_end_of_the_day(rt: Runtime, clock: 
 
 def test_guessing_is_slowed_down_for_that_name_and_address_only(rt: Runtime, clock: SettableClock) -> None:
     factories.account(rt, "V-guess", "VERIFIER")
-    for _ in range(FAILURES_ALLOWED):
+    for _ in range(PAIR.failures):
         with pytest.raises(AppError) as caught:
             sign_in(rt, "V-guess", "wrong", "CONSOLE", "10.0.0.66")
         assert caught.value.code == "SDCRS_BAD_CREDENTIALS"
@@ -80,7 +82,35 @@ def test_guessing_is_slowed_down_for_that_name_and_address_only(rt: Runtime, clo
     sign_in(rt, "V-guess", factories.PASSWORD, "CONSOLE", "10.0.0.66")
 
 
-@pytest.mark.parametrize("token", [None, "", "nonsense", "x" * 10_000])
+def fails(rt: Runtime, username: str, client: str) -> str:
+    with pytest.raises(AppError) as caught:
+        sign_in(rt, username, "wrong", "API", client)
+    return caught.value.code
+
+
+def test_one_name_guessed_from_many_addresses_waits_wherever_it_comes_from(rt: Runtime, clock: SettableClock) -> None:
+    factories.account(rt, "V-spread", "VERIFIER")
+    codes = [fails(rt, "V-spread", f"10.1.{number}.1") for number in range(ACCOUNT.failures)]
+    assert set(codes) == {"SDCRS_BAD_CREDENTIALS"}
+    assert fails(rt, "V-spread", "10.2.0.1") == "SDCRS_SIGN_IN_THROTTLED"
+    clock.advance(ACCOUNT.wait + timedelta(seconds=1))
+    sign_in(rt, "V-spread", factories.PASSWORD, "API", "10.2.0.1")
+
+
+def test_many_names_tried_from_one_address_make_that_address_wait(
+    rt: Runtime, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.account(rt, "V-school", "VERIFIER")
+    monkeypatch.setattr(sessions, "verify_password", lambda stored, password: password == factories.PASSWORD)  # two hundred hashes
+    codes = [fails(rt, f"nobody-{number}", "10.3.0.1") for number in range(ADDRESS.failures)]
+    assert set(codes) == {"SDCRS_BAD_CREDENTIALS"}
+    assert fails(rt, "V-school", "10.3.0.1") == "SDCRS_SIGN_IN_THROTTLED"
+    sign_in(rt, "V-school", factories.PASSWORD, "API", "10.3.0.2")
+    clock.advance(ADDRESS.wait + timedelta(seconds=1))
+    sign_in(rt, "V-school", factories.PASSWORD, "API", "10.3.0.1")
+
+
+@pytest.mark.parametrize("token", [None, "", "nonsense", "x" * 10_000, "a.b.c", "..", "e30.e30."])
 def test_no_or_a_wrong_token_is_not_signed_in(rt: Runtime, token: str | None) -> None:
     assert code_of(rt, token) == "SDCRS_NOT_SIGNED_IN"
 

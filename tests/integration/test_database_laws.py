@@ -31,7 +31,10 @@ WORKER_NEVER = {
     **dict.fromkeys(["masterdata.installation", "masterdata.migration", "sdcrs.public_tracking"], WRITE),
 }
 WORKER_DELETES = dict.fromkeys(
-    ["sdcrs.request_key", "access.session", "access.sign_in_throttle", "jobs.failure", "jobs.heartbeat", "fraud.validator_cache"],
+    [
+        *("sdcrs.request_key", "access.session", "access.sign_in_throttle", "access.sign_in_flow"),
+        *("jobs.failure", "jobs.heartbeat", "fraud.validator_cache"),
+    ],
     frozenset({"DELETE"}),
 )
 PUBLIC_READS = {"sdcrs.public_tracking"}
