@@ -1,10 +1,11 @@
 """Configuration, read once from the environment. Every setting is named in docs/settings.md."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import AppError
@@ -153,18 +154,25 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),
         hrms_port=number("HRMS_PORT", port + 3, 1024, 65535),
         console_public_url=(text("CONSOLE_PUBLIC_URL") or "").rstrip("/") or None,
-        oidc_issuer=text("OIDC_ISSUER"),
-        oidc_client_id=text("OIDC_CLIENT_ID"),
-        oidc_client_secret=text("OIDC_CLIENT_SECRET"),
-        oidc_scope=text("OIDC_SCOPE") or "openid profile employee",
-        oidc_redirect_uris=tuple((text("OIDC_REDIRECT_URIS") or "sdcrs://callback").split()),
-        oidc_claims=CLAIMS | _pairs("OIDC_CLAIMS", text("OIDC_CLAIMS"), left=tuple(CLAIMS)),
-        oidc_roles=_pairs("OIDC_ROLES", text("OIDC_ROLES"), right=ROLES),
-        oidc_state=text("OIDC_STATE"),
+        **_sign_in(text),
     )
     _check(settings)
     others = {name: value for name, value in environ.items() if name not in ours and not name.startswith(CREDENTIALS)}
     return replace(settings, environment=others)
+
+
+def _sign_in(text: Callable[[str], str | None]) -> dict[str, Any]:
+    """What is said of the state's identity provider."""
+    return {
+        "oidc_issuer": text("OIDC_ISSUER"),
+        "oidc_client_id": text("OIDC_CLIENT_ID"),
+        "oidc_client_secret": text("OIDC_CLIENT_SECRET"),
+        "oidc_scope": text("OIDC_SCOPE") or "openid profile employee",
+        "oidc_redirect_uris": tuple((text("OIDC_REDIRECT_URIS") or "sdcrs://callback").split()),
+        "oidc_claims": CLAIMS | _pairs("OIDC_CLAIMS", text("OIDC_CLAIMS"), left=tuple(CLAIMS)),
+        "oidc_roles": _pairs("OIDC_ROLES", text("OIDC_ROLES"), right=ROLES),
+        "oidc_state": text("OIDC_STATE"),
+    }
 
 
 def _networks(name: str, raw: str | None) -> tuple[str, ...]:

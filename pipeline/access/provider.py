@@ -65,7 +65,7 @@ def provider_of(rt: Runtime) -> "Provider":
     if not settings.demo_hrms:
         raise AppError("SDCRS_SSO_OFF")
     issuer = f"http://127.0.0.1:{settings.hrms_port}"
-    return _provider(ProviderConfig(issuer, DEMO_CLIENT_ID, rt.keyring.derive(DEMO_SECRET_PURPOSE).hex(), settings.oidc_scope))
+    return _provider(ProviderConfig(issuer, DEMO_CLIENT_ID, rt.keyring.lookup_key(DEMO_SECRET_PURPOSE).hex(), settings.oidc_scope))
 
 
 @lru_cache(maxsize=32)  # one for a process; tests have more

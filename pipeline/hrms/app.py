@@ -38,7 +38,7 @@ _FORM = Template(_read("form.html"))
 
 def demo_client(rt: Runtime) -> Client:
     """Us, as this provider knows us."""
-    return Client(DEMO_CLIENT_ID, rt.keyring.derive(DEMO_SECRET_PURPOSE).hex(), redirect_uris(rt.settings))
+    return Client(DEMO_CLIENT_ID, rt.keyring.lookup_key(DEMO_SECRET_PURPOSE).hex(), redirect_uris(rt.settings))
 
 
 def redirect_uris(settings: Settings) -> tuple[str, ...]:

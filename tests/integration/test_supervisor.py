@@ -308,10 +308,15 @@ def test_two_parts_with_one_port_and_an_address_that_is_not_ours_are_refused() -
 
 
 def test_table_of_the_real_parts_follows_the_settings() -> None:
-    assert list(parts(load({}))) == ["migrate", "sandbox", "worker", "api", "console", "demo"]
+    assert list(parts(load({}))) == ["migrate", "sandbox", "worker", "api", "console", "hrms", "demo"]
     provider = {"RAZORPAYX_KEY_ID": "k", "RAZORPAYX_KEY_SECRET": "s", "RAZORPAYX_ACCOUNT_NUMBER": "1", "RAZORPAYX_WEBHOOK_SECRET": "w"}
     production = {"APP_ENV": "production", "KEYS_FILE": "/keys", "DATABASE_URL": "postgresql://login@db/live", **provider}
     assert list(parts(load(production))) == ["worker", "api", "console"]
     ports = {name: (part.port_setting, part.port) for name, part in parts(load({"PORT": "9000"})).items() if part.port}
-    assert ports == {"console": ("PORT", 9000), "api": ("API_PORT", 9001), "sandbox": ("SANDBOX_PORT", 9002)}
+    assert ports == {
+        "console": ("PORT", 9000),
+        "api": ("API_PORT", 9001),
+        "sandbox": ("SANDBOX_PORT", 9002),
+        "hrms": ("HRMS_PORT", 9003),
+    }
     assert parts(load({"BIND_ADDRESS": "0.0.0.0"}))["sandbox"].host == "127.0.0.1", "the sandbox stays on the loopback"
