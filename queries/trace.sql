@@ -155,7 +155,7 @@ LIMIT 100
 -- name: payout
 -- What is owed for a report, at most one row.
 SELECT o.id, o.tenant_id, o.status, o.amount_paise, o.currency, o.cap_month, o.retry_count, o.utr, o.failure_reason, o.failure_text,
-    o.next_retry_at, o.method, o.manual_reference, o.manual_amount_paise, o.manual_requested_at, o.manual_requested_by,
+    o.next_retry_at, o.method, o.manual_reference, o.manual_amount_paise, o.manual_exception, o.manual_requested_at, o.manual_requested_by,
     o.manual_approved_at, o.manual_approved_by, o.completed_at, o.needs_person, o.created_at, o.modified_at, o.beneficiary_id
 FROM payout.payout o WHERE o.report_id = CAST(:report_id AS uuid)
 

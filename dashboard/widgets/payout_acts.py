@@ -15,9 +15,12 @@ from sqlalchemy import Connection
 from dashboard import formats
 from dashboard.console import PageContext
 from dashboard.widgets import outcomes, picking
+from dashboard.widgets import payout_words as words
 from dashboard.widgets.outcomes import Result
 from pipeline.errors import AppError
+from pipeline.filestore.upload import RECEIPTS, upload
 from pipeline.payouts import commands
+from pipeline.payouts.address_check import check_address
 from pipeline.payouts.decide import decide as decide_payout
 from pipeline.payouts.retry_many import try_out
 
@@ -68,14 +71,36 @@ def try_one(ctx: PageContext, subject: Subject) -> None:
     outcomes.keep(PAGE, "tried out", [Result(subject.number, True, said)])
 
 
-def settle(ctx: PageContext, subject: Subject) -> None:
-    """Settle by hand with the proof in the panel's fields."""
+def ask_the_bank(ctx: PageContext, subject: Subject) -> None:
+    """Ask whether the typed address can be paid and in whose name it is; nothing is paid and nothing is corrected."""
+    vpa = _text(subject, "vpa") or ""
+    try:
+        found = check_address(ctx.runtime, ctx.caller, subject.report_id, vpa, ctx.now)
+    except AppError as error:
+        outcomes.keep(PAGE, "asked", [Result(subject.number, False, error.message)])
+        return
+    outcomes.keep(PAGE, "asked", [Result(subject.number, found.verdict != "INVALID", words.address(vpa, found))])
+
+
+def settle(ctx: PageContext, subject: Subject, tenant_id: str) -> None:
+    """Settle by hand with the proof in the panel's fields; the receipt's photo is stored first."""
     rupees = st.session_state.get(key(subject, "amount"))
+    outside = bool(st.session_state.get(key(subject, "outside")))
+    receipt = st.session_state.get(key(subject, "receipt"))
+    try:
+        if outside and not _text(subject, "exception"):
+            raise AppError("SDCRS_FACT_MISSING", action="A settlement outside the rules", field="reason")
+        stored = upload(ctx.runtime, ctx.caller, tenant_id, RECEIPTS, "receipt", [(receipt.name, receipt.getvalue())]) if receipt else []
+    except AppError as error:
+        outcomes.keep(PAGE, "done", [Result(subject.number, False, error.message)])
+        return
     proof = commands.Proof(
         reference=_text(subject, "reference") or "",
         method=str(st.session_state.get(key(subject, "method")) or ""),
         amount_paise=None if rupees is None else int(rupees) * 100,
         comment=_text(subject, "comment"),
+        file_id=stored[0].id if stored else None,
+        exception=_text(subject, "exception") if outside else None,
     )
 
     def act(conn: Connection) -> str:

@@ -13,12 +13,12 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext, perform
-from dashboard.widgets import outcomes, payout_bulk, payout_part, payout_retry, payout_story, people, picking
+from dashboard.widgets import outcomes, payout_bulk, payout_hand, payout_part, payout_retry, payout_story, people, picking
 from dashboard.widgets import payout_acts as acts
 from dashboard.widgets import payout_words as words
 from dashboard.widgets.payout_acts import Subject, key
 from pipeline.access.policy import can
-from pipeline.payouts.commands import COMMENT_MAX, METHODS, REFERENCE_MAX
+from pipeline.payouts.commands import COMMENT_MAX
 from pipeline.vault.persons import mask_vpa
 
 PAGE = "payouts"
@@ -59,6 +59,9 @@ def _one(ctx: PageContext, row: RowMapping) -> None:
         if row["status"] != "COMPLETED":
             step, owner = words.next_step(row)
             st.markdown(f"{formats.plain_markdown(words.reason(row))}  \n**{owner}:** {formats.plain_markdown(step)}")
+        payee = words.payee(row, ctx.runtime.masterdata.current().tenant(row["tenant_id"]).payee_verification)
+        if payee:
+            st.caption(payee)
         if can(ctx.caller, "retry_payout"):
             _acts(ctx, row, attempts, known)
         payout_part.show(view, row, row, attempts, known, zone)
@@ -71,59 +74,13 @@ def _acts(ctx: PageContext, row: RowMapping, attempts: Sequence[RowMapping], kno
     doubtful = any(attempt["phase"] == "REVIEW" and attempt["number"] == row["retry_count"] for attempt in attempts)
     unpaid = row["status"] in ("FAILED", "REVERSED")
     if row["queue"] == "APPROVAL":
-        _approval(ctx, subject, row, known)
+        payout_hand.approval(ctx, subject, row, known)
     elif doubtful and not unpaid and row["status"] != "COMPLETED":
         _decision(subject)
     elif unpaid:
         with st.container(horizontal=True):
             payout_retry.show(ctx, subject, row, known, doubtful=doubtful)
-            _settle(ctx, subject, row)
-
-
-def _settle(ctx: PageContext, subject: Subject, row: RowMapping) -> None:
-    second = ctx.runtime.masterdata.current().tenant(row["tenant_id"]).manual_resolve_approval
-    with st.popover("Settle by hand", icon=":material/handshake:"):
-        st.markdown(
-            "For a payment that was made outside this system. "
-            + ("A second admin approves it before the report is resolved." if second else "The report is resolved at once.")
-        )
-        st.text_input("Reference of the payment", key=key(subject, "reference"), max_chars=REFERENCE_MAX)
-        how, much = st.columns(2)
-        how.selectbox(
-            "How it was paid",
-            METHODS,
-            index=METHODS.index("BANK_TRANSFER"),
-            format_func=lambda code: payout_part.METHODS[code],
-            key=key(subject, "method"),
-        )
-        rupees = row["amount_paise"] // 100
-        much.number_input("Amount in rupees", min_value=1, max_value=rupees, value=rupees, step=1, key=key(subject, "amount"))
-        st.text_area("Comment", key=key(subject, "comment"), max_chars=COMMENT_MAX, height=80)
-        _button(
-            "Ask for approval" if second else "Settle by hand", key(subject, "settle"), partial(acts.settle, subject=subject), primary=True
-        )
-
-
-def _approval(ctx: PageContext, subject: Subject, row: RowMapping, known: people.People) -> None:
-    own = row["manual_requested_by"] == ctx.caller.account_id
-    asked = "You asked" if own else f"{known.name(row['manual_requested_by']) or 'An admin'} asked"
-    method = payout_part.METHODS.get(row["method"], formats.words(row["method"]))
-    st.markdown(
-        f"{formats.plain_markdown(asked)} {formats.local_time(row['manual_requested_at'], ctx.zone)} to settle "
-        f"**{formats.inr(row['manual_amount_paise'])}** by hand: {method}, reference **{formats.plain_markdown(row['manual_reference'])}**."
-    )
-    if row["manual_comment"]:
-        st.text(row["manual_comment"])
-    with st.container(horizontal=True):
-        if own:
-            st.button("Approve", disabled=True, help="A second admin must approve what you asked for.", key=key(subject, "own"))
-        else:
-            with st.popover("Approve", icon=":material/check:"):
-                st.markdown(f"The payment of {formats.inr(row['manual_amount_paise'])} stands on the bank statement.")
-                _button("Approve and resolve", key(subject, "approve"), partial(acts.approve, subject=subject), primary=True)
-        with st.popover("Withdraw" if own else "Refuse", icon=":material/close:"):
-            st.text_input("Why", key=key(subject, "refusal"), max_chars=COMMENT_MAX)
-            _button("Withdraw" if own else "Refuse", key(subject, "refuse"), partial(acts.refuse, subject=subject))
+            payout_hand.settle(ctx, subject, row)
 
 
 def _decision(subject: Subject) -> None:

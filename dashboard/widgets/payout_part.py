@@ -71,6 +71,8 @@ def _about(view: View, payout: RowMapping, people: People, zone: ZoneInfo) -> li
         told.append(("Paid by hand", f"{METHODS.get(payout['method'], payout['method'])}, reference {payout['manual_reference']}"))
         approved = payout["manual_approved_at"]
         told.append(("Approved", formats.local_time(approved, zone) if approved else "waits for a second admin"))
+        if payout["manual_exception"] and view is View.REVIEW:
+            told.append(("Outside the rules", payout["manual_exception"]))
     if payout["completed_at"] is not None:
         told.append(("Finished", formats.local_time(payout["completed_at"], zone)))
     if payout["needs_person"] and view is View.REVIEW:

@@ -12,6 +12,7 @@ from dashboard.widgets import payout_acts as acts
 from dashboard.widgets import people, rows
 from dashboard.widgets.payout_acts import Subject, key
 from pipeline.errors import AppError
+from pipeline.payouts.address_check import can_check
 from pipeline.payouts.orders import VPA_MAX, check_vpa, reference_id
 from pipeline.payouts.provider import target_of
 
@@ -37,6 +38,8 @@ def show(ctx: PageContext, subject: Subject, row: RowMapping, known: people.Peop
         with st.container(horizontal=True):
             _button(f"Send {formats.inr(row['amount_paise'])} now", key(subject, "retry"), partial(acts.retry, subject=subject), True)
             _button("Try it out", key(subject, "try"), partial(acts.try_one, subject=subject), False)
+            if can_check(ctx.runtime):
+                _button("Ask the bank", key(subject, "ask"), partial(acts.ask_the_bank, subject=subject), False)
 
 
 def preview(ctx: PageContext, row: RowMapping, masked: str | None, typed: str) -> list[tuple[str, str]]:

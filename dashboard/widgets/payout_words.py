@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import RowMapping
 
 from dashboard import formats
+from pipeline.payouts.address_check import AddressCheck
 from pipeline.payouts.reasons import LOW_BALANCE, advice_for
 
 OWNERS: Mapping[str, str] = {"SYSTEM": "The system", "TEACHER": "The teacher", "ADMIN": "An admin", "TREASURY": "The treasury"}
@@ -159,3 +160,28 @@ def value(field: str | None, text: str | None) -> str:
     if field in ("amount", "debit", "balance") and text.removeprefix("-").isdecimal():
         return formats.inr(int(text))
     return formats.words(text) if field in ("status", "statement") else text
+
+
+def payee(row: RowMapping, policy: str) -> str | None:
+    """What is known of the one who is paid; None where nobody asks for it."""
+    told = {"VERIFIED": "Verified payee", "MISMATCH": "Payee: the names differ"}.get(row["payee_status"], "Payee not verified yet")
+    if policy == "off":
+        told = ""
+    elif policy == "required" and row["payee_status"] != "VERIFIED":
+        told += ": not paid until then"
+    checked = {"active": "address found at the bank", "invalid": "address unknown to the bank"}.get(row["account_status"] or "")
+    return " · ".join(part for part in (told, checked) if part) or None
+
+
+def address(vpa: str, found: AddressCheck) -> str:
+    """What the bank said of an address."""
+    match found.verdict:
+        case "VALID":
+            name = f" The bank has it in the name of {found.registered_name}." if found.registered_name else " The bank names nobody."
+            match_ = f" The name fits by {found.name_match} of 100." if found.name_match is not None else ""
+            return f"{vpa} can be paid.{name}{match_} Nothing was sent."
+        case "INVALID":
+            return f"{vpa} cannot be paid: {found.detail or 'the bank does not know it'}."
+        case "PENDING":
+            return f"The bank has not answered about {vpa} yet. Ask again in a minute."
+    return f"The provider does not check addresses at present; {vpa} may still be right."

@@ -28,6 +28,8 @@ MAX_FILES = 10  # in one request: a report has two photos
 MAX_NAME = 255  # what the column takes, and file systems
 MAX_WORD = 64  # module and tag
 SEES_ALL = frozenset({"VERIFIER", "SENIOR_VERIFIER", "DISTRICT_ADMIN", "STATE_ADMIN"})
+RECEIPTS = "payout"  # the module of receipts of payments by hand: names and account numbers may stand on them
+SEES_RECEIPTS = frozenset({"DISTRICT_ADMIN", "STATE_ADMIN"})
 SEES_NO_SELFIE = frozenset({"MC_OFFICER", "MC_SUPERVISOR"})
 
 _INSERT = text("""
@@ -166,10 +168,12 @@ def file_ids(conn: Connection, after: UUID, limit: int) -> list[UUID]:
 def check_may_read(conn: Connection, caller: Person, file: StoredFile) -> None:
     """A photo is for its owner and its reporter, for verifiers and admins, and, unless it is a selfie, for officers and supervisors.
 
+    A receipt is for admins alone.
+
     Raises SDCRS_NOT_FOUND to whom nothing of it may be told, and SDCRS_FORBIDDEN to officers and supervisors for a selfie.
     """
     if file.erased_at is None and file.tenant_id in caller.scope:
-        if caller.account_id == file.owner_id or caller.roles & SEES_ALL:
+        if caller.account_id == file.owner_id or caller.roles & (SEES_RECEIPTS if file.module == RECEIPTS else SEES_ALL):
             return
         uses = conn.execute(_EVIDENCE_OF, {"id": file.id, "tenant_id": file.tenant_id}).all()
         if any(use.reporter_id == caller.account_id for use in uses):

@@ -66,6 +66,10 @@ class _Line:
         """Find the payout by the order's reference."""
         return self._noted("LOOK_UP", lambda: self._provider.find_by_reference(self._order.reference))
 
+    def not_made(self, kind: Kind) -> None:
+        """Our own time was up: a send that was begun, and no call."""
+        self.calls.append(call_of(self._order.attempt_id, self._order.sends, kind, Paused("NOT_SENT"), self._clock.now(), 0))
+
     def _noted(self, kind: Kind, ask: Callable[[], T]) -> T:
         at, begun = self._clock.now(), time.monotonic()
         answer = ask()
@@ -87,6 +91,7 @@ def place(provider: Provider, order: Order, clock: Clock, last_start: float) -> 
 def _place(line: _Line, order: Order, clock: Clock, last_start: float) -> Outcome:
     at = clock.now()
     if time.monotonic() > last_start:
+        line.not_made("ORDER")
         return Outcome(Unsent(order.attempt_id, order.sends, "NOT_SENT", at, order.before, at), ("NOT_SENT", None))
     too_old = at - order.first_sent_at > SAFE_TO_RESEND
     if order.before == "UNKNOWN" and (too_old or order.held):  # sent before the hold: whether it was taken may be asked, not made so
