@@ -123,11 +123,16 @@ FROM (SELECT count(*) AS payouts, coalesce(sum(p.amount_paise), 0)::bigint AS am
       WHERE a.provider_status = 'queued' AND a.reason = 'low_balance') low
 LEFT JOIN payout.provider s ON true
 
--- name: frozen
--- Captured reports that are not paid while their teacher's standing is one of :frozen, at most 200, longest waiting first.
-SELECT r.id AS report_id, r.tenant_id, r.report_number, r.reporter_id AS beneficiary_id, r.captured_at, a.standing, a.standing_until
+-- name: held
+-- Captured reports that are not paid for the time being, at most 200, longest waiting first: the teacher's standing is one of
+-- :frozen, or the teacher's tenant is one of :verified_only and the teacher is no verified payee (then `standing_frozen` is false).
+SELECT r.id AS report_id, r.tenant_id, r.report_number, r.reporter_id AS beneficiary_id, r.captured_at, a.standing, a.standing_until,
+    (a.standing = ANY (:frozen) AND (a.standing_until IS NULL OR a.standing_until > :now)) AS standing_frozen
 FROM sdcrs.report r JOIN access.account a ON a.id = r.reporter_id
-WHERE r.status = 'CAPTURED' AND a.standing = ANY (:frozen) AND (a.standing_until IS NULL OR a.standing_until > :now)
+WHERE r.status = 'CAPTURED'
+  AND ((a.standing = ANY (:frozen) AND (a.standing_until IS NULL OR a.standing_until > :now))
+       OR (a.tenant_id = ANY (CAST(:verified_only AS text[]))
+           AND NOT EXISTS (SELECT FROM payout.payee y WHERE y.account_id = a.id AND y.status = 'VERIFIED')))
 ORDER BY r.captured_at LIMIT 200
 
 -- name: cap_usage

@@ -79,7 +79,9 @@ def ask_the_bank(ctx: PageContext, subject: Subject) -> None:
     except AppError as error:
         outcomes.keep(PAGE, "asked", [Result(subject.number, False, error.message)])
         return
-    outcomes.keep(PAGE, "asked", [Result(subject.number, found.verdict != "INVALID", words.address(vpa, found))])
+    sentence = words.address(vpa, found)
+    st.session_state[key(subject, "answer")] = (vpa, sentence)  # shown beside the address too, as long as it stays typed
+    outcomes.keep(PAGE, "asked", [Result(subject.number, found.verdict != "INVALID", sentence)])
 
 
 def settle(ctx: PageContext, subject: Subject, tenant_id: str) -> None:

@@ -34,7 +34,9 @@ def show(ctx: PageContext, subject: Subject, row: RowMapping, known: people.Peop
             f"{left} of {most} retries are left."
         )
         typed = st.text_input("Corrected UPI address (leave empty to keep the present one)", key=key(subject, "vpa"), max_chars=VPA_MAX)
-        rows.facts(preview(ctx, row, masked, typed.strip()))
+        asked, answer = st.session_state.get(key(subject, "answer"), (None, ""))
+        told = [("Bank's answer", answer)] if typed.strip() and asked == typed.strip() else []
+        rows.facts([*preview(ctx, row, masked, typed.strip()), *told])
         with st.container(horizontal=True):
             _button(f"Send {formats.inr(row['amount_paise'])} now", key(subject, "retry"), partial(acts.retry, subject=subject), True)
             _button("Try it out", key(subject, "try"), partial(acts.try_one, subject=subject), False)

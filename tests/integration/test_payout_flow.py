@@ -197,7 +197,7 @@ def test_a_suspended_teachers_payouts_wait_and_are_shown(house: House) -> None:
     assert house.report(waiting).status == "PAYOUT_PENDING"
     assert house.attempts(waiting)[0].phase == "PREPARED"
     with house.rt.database.begin(house.people.admin.scope) as conn:
-        shown = queries.rows(conn, "payouts.frozen", frozen=["SUSPENSION", "BAN"], now=house.clock.now())
+        shown = queries.rows(conn, "payouts.held", frozen=["SUSPENSION", "BAN"], verified_only=[], now=house.clock.now())
         summary = queries.one(conn, "payouts.summary", frozen=["SUSPENSION", "BAN"], now=house.clock.now(), stuck_before=house.clock.now())
     assert [row.report_id for row in shown] == [frozen]
     assert summary is not None
