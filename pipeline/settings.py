@@ -61,6 +61,7 @@ class Settings:
     validate_vpa: bool  # the provider is asked whether a new UPI address can be paid, before it is
     demo_password: str
     packet_body_days: int
+    selfie_days: int
     bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
     embedded_fsync: bool = True  # False: the embedded server is for tests, and a power cut may lose its data
     validator_networks: tuple[str, ...] = ()  # networks of our own in which validators may be called
@@ -149,6 +150,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         razorpayx_webhook_secrets=tuple((text("RAZORPAYX_WEBHOOK_SECRET") or "").split()),
         demo_password=text("DEMO_PASSWORD") or "demo",
         packet_body_days=number("PACKET_BODY_DAYS", 400, 1, 36500),
+        selfie_days=number("SELFIE_DAYS", 90, 1, 36500),
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
         embedded_fsync=fsync,
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),

@@ -18,12 +18,14 @@ from pipeline.jobs.job import Job, Periodic
 from pipeline.notifications.follower import notifications_follower
 from pipeline.payouts.jobs import payout_jobs, payout_tasks
 from pipeline.reports.requests import forget_old_requests
+from pipeline.reports.retention import erase_old_selfies
 from pipeline.runtime import Runtime
 from pipeline.validation.job import validation_job
 
 log = logging.getLogger(__name__)
 
 DAILY = timedelta(days=1)
+SELFIES_EVERY = timedelta(hours=1)
 ANCHOR_EVERY = timedelta(minutes=1)  # so long the newest rows could be cut off unseen
 PARTITION_MONTHS = 4  # last month, this one and two to come
 
@@ -60,6 +62,9 @@ def all_tasks(rt: Runtime) -> list[Periodic]:
             forget_expired(conn, now)
             conn.execute(_EMPTY_BODIES, {"before": now - timedelta(days=rt.settings.packet_body_days)})
 
+    def selfies(now: datetime) -> None:
+        erase_old_selfies(rt, now)
+
     anchors = Anchors(rt.settings)
 
     def anchor(now: datetime) -> None:
@@ -72,6 +77,7 @@ def all_tasks(rt: Runtime) -> list[Periodic]:
     return [
         Periodic("partitions", DAILY, partitions),
         Periodic("retention", DAILY, retention),
+        Periodic("selfies", SELFIES_EVERY, selfies),
         Periodic("audit.anchor", ANCHOR_EVERY, anchor),
         *payout_tasks(rt),
     ]
