@@ -22,6 +22,9 @@ REGISTRY: dict[str, ErrorSpec] = {
     # who you are
     "SDCRS_NOT_SIGNED_IN": ErrorSpec(401, "Sign in first: the session is missing, ended or was revoked."),
     "SDCRS_BAD_CREDENTIALS": ErrorSpec(401, "User name or password is wrong."),
+    "SDCRS_TOO_MANY_REQUESTS": ErrorSpec(
+        429, "More than {perMinute} requests in a minute. Wait {retryAfterSeconds} seconds.", ("perMinute", "retryAfterSeconds")
+    ),
     "SDCRS_SIGN_IN_THROTTLED": ErrorSpec(429, "Too many failed sign-ins. Wait {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),
     "SDCRS_SSO_REQUIRED": ErrorSpec(403, "Teachers sign in with the state's account, not with a password of ours."),
     "SDCRS_SSO_OFF": ErrorSpec(404, "No identity provider is set up here. Sign in with user name and password."),

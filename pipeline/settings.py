@@ -62,6 +62,8 @@ class Settings:
     demo_password: str
     packet_body_days: int
     selfie_days: int
+    # proxies that are believed when they say who asks and whether by TLS
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
     bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
     embedded_fsync: bool = True  # False: the embedded server is for tests, and a power cut may lose its data
     validator_networks: tuple[str, ...] = ()  # networks of our own in which validators may be called
@@ -151,6 +153,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         demo_password=text("DEMO_PASSWORD") or "demo",
         packet_body_days=number("PACKET_BODY_DAYS", 400, 1, 36500),
         selfie_days=number("SELFIE_DAYS", 90, 1, 36500),
+        trusted_proxies=_networks("TRUSTED_PROXIES", text("TRUSTED_PROXIES") or "127.0.0.1 ::1"),
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
         embedded_fsync=fsync,
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),

@@ -14,6 +14,7 @@ from pipeline.api import boundary, files, fraud, health, openapi, own_data, payo
 from pipeline.api.answers import internal_error, refused
 from pipeline.api.call import Parts
 from pipeline.api.gate import MAX_WAIT_S, Gate
+from pipeline.api.rates import Rates
 from pipeline.api.serving import call_of
 from pipeline.errors import AppError
 from pipeline.filestore import pool
@@ -65,7 +66,7 @@ async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS, max_wait_s
     sign_in = Gate(CONCURRENT_HASHES, "sign-in", SIGN_IN_WAIT_S, SIGN_INS_WAITING)
     photos = pool.PhotoPool()
     uploads = Gate(photos.processes, "upload", UPLOAD_WAIT_S, UPLOADS_WAITING)
-    parts = Parts(rt, Intake(rt), Gate(threads, "api", max_wait_s), sign_in, uploads, photos)
+    parts = Parts(rt, Intake(rt), Gate(threads, "api", max_wait_s), sign_in, Rates(), uploads, photos)
     rt.masterdata.current()  # the first request should not wait for it
     app.state.parts = parts
     try:

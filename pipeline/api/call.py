@@ -13,6 +13,7 @@ from pipeline.access.caller import Caller
 from pipeline.access.policy import Operation, check
 from pipeline.access.sessions import read_session
 from pipeline.api.gate import Gate
+from pipeline.api.rates import Rates
 from pipeline.errors import AppError
 from pipeline.filestore.pool import PhotoPool
 from pipeline.ids import uuid7
@@ -54,6 +55,7 @@ class Parts:
     intake: Intake
     gate: Gate
     sign_in_gate: Gate  # hashing takes a core and 64 MiB; others do not wait behind it
+    rates: Rates
     upload_gate: Gate  # so does measuring a photo, in a process of the pool
     photos: PhotoPool
 
@@ -140,15 +142,20 @@ class Call:
         return request_key(self.caller.account_id, endpoint, self.body, sent or None)
 
     @property
-    def token(self) -> str | None:
-        """What was sent to show who asks; None when nothing was, or nothing that may be believed."""
+    def header_token(self) -> str | None:
+        """The same, as far as it is known before the body is read."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             return token.strip()
         if self.method == "GET":  # a cookie comes along with other sites' requests too, so nothing that writes believes it
             return next((self.cookies[name] for name in self.rt.settings.session_cookies if name in self.cookies), None)
-        if not self.raw:
-            return None
+        return None
+
+    @property
+    def token(self) -> str | None:
+        """What was sent to show who asks; None when nothing was, or nothing that may be believed."""
+        if self.header_token is not None or self.method == "GET" or not self.raw:
+            return self.header_token
         info = self.body.get("RequestInfo")
         sent = info.get("authToken") if isinstance(info, dict) else None
         return sent if isinstance(sent, str) else None

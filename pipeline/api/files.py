@@ -16,7 +16,7 @@ from starlette.responses import Response
 from pipeline.access.policy import SEES_REPORTERS
 from pipeline.api.answers import carry_out, ok, refused
 from pipeline.api.call import Call
-from pipeline.api.serving import call_of, capped, parts_of, serve
+from pipeline.api.serving import admit, call_of, capped, parts_of, serve
 from pipeline.errors import AppError
 from pipeline.filestore.measure import MAX_BYTES
 from pipeline.filestore.store import LINK_TTL_S, Variant
@@ -43,6 +43,7 @@ async def store(request: Request) -> Response:
     """Upload photos."""
     parts, call = parts_of(request), call_of(request)
     try:
+        admit(call)
         refusal = await parts.gate.run(partial(carry_out, _may_upload, call))  # who may not is told before sending megabytes
         if refusal.status_code != 200:
             return refusal

@@ -31,7 +31,7 @@ OPEN = (
     *("/user/oauth/token", "/sso/v1/auth-url", "/sso/v1/token-exchange", "/sso/v1/token-refresh"),
     *("/sdcrs-services/v1/report/_track", "/track/{tracking_id}", "/webhook/v1/razorpay", "/livez", "/readyz"),
 )
-READ_ERRORS = (400, 401, 403, 404, 413, 503)
+READ_ERRORS = (400, 401, 403, 404, 413, 429, 503)
 WRITE_ERRORS = (*READ_ERRORS, 409)
 
 
@@ -70,10 +70,10 @@ TOLD: Mapping[tuple[str, str], Told] = {
     ("/user/oauth/token", "post"): Told(
         TokenForm, examples.TOKEN, "application/x-www-form-urlencoded", shapes.TokenAnswer, errors=(400, 401, 403, 413, 429, 503)
     ),
-    ("/user/_logout", "post"): Told(SignOutRequest, examples.SIGN_OUT, answer=SignedOutAnswer, errors=(400, 401, 413, 503)),
+    ("/user/_logout", "post"): Told(SignOutRequest, examples.SIGN_OUT, answer=SignedOutAnswer, errors=(400, 401, 413, 429, 503)),
     ("/sso/v1/auth-url", "get"): Told(
         answer=AuthUrlAnswer,
-        errors=(400, 404, 413, 503),
+        errors=(400, 404, 413, 429, 503),
         parameters=(
             {**_query("redirect_uri", "where the app is sent back to; one of the operator's list", maxLength=256), "required": True},
             _query("client_type", "such as mobile", maxLength=64),
@@ -82,9 +82,11 @@ TOLD: Mapping[tuple[str, str], Told] = {
         ),
     ),
     ("/sso/v1/token-exchange", "post"): Told(
-        TokenExchange, examples.TOKEN_EXCHANGE, answer=shapes.TokenAnswer, errors=(400, 401, 403, 404, 413, 503)
+        TokenExchange, examples.TOKEN_EXCHANGE, answer=shapes.TokenAnswer, errors=(400, 401, 403, 404, 413, 429, 503)
     ),
-    ("/sso/v1/token-refresh", "post"): Told(TokenRefresh, examples.TOKEN_REFRESH, answer=shapes.TokenAnswer, errors=(400, 401, 413, 503)),
+    ("/sso/v1/token-refresh", "post"): Told(
+        TokenRefresh, examples.TOKEN_REFRESH, answer=shapes.TokenAnswer, errors=(400, 401, 413, 429, 503)
+    ),
     ("/user/v1/_search", "post"): Told(OfficerSearch, examples.OFFICERS, answer=shapes.OfficersAnswer),
     ("/user/v1/mydata", "get"): Told(answer=shapes.OwnDataAnswer),
     ("/filestore/v1/files", "post"): Told(
@@ -106,7 +108,7 @@ TOLD: Mapping[tuple[str, str], Told] = {
     (f"{REPORT}/_update", "put"): _UPDATE,
     (f"{REPORT}/_search", "post"): Told(SearchRequest, examples.SEARCH, answer=shapes.DogReportsAnswer),
     (f"{REPORT}/_count", "post"): Told(SearchRequest, examples.SEARCH, answer=shapes.CountAnswer),
-    (f"{REPORT}/_track", "post"): Told(TrackRequest, examples.TRACK, answer=shapes.TrackAnswer, errors=(400, 404, 413, 503)),
+    (f"{REPORT}/_track", "post"): Told(TrackRequest, examples.TRACK, answer=shapes.TrackAnswer, errors=(400, 404, 413, 429, 503)),
     ("/location/v1/_boundary", "post"): Told(BoundaryRequest, examples.BOUNDARY, answer=shapes.BoundaryAnswer),
     ("/fraud/v1/_evaluateSync", "post"): Told(EvaluateRequest, examples.EVALUATE, answer=EvaluateAnswer),
     (f"{WORKFLOW}/_search", "post"): Told(
@@ -126,7 +128,7 @@ TOLD: Mapping[tuple[str, str], Told] = {
     ("/payout/v1/_retry", "post"): Told(
         PayoutRetryRequest, examples.RETRY, answer=shapes.RetryAnswer, errors=WRITE_ERRORS, parameters=REPEATABLE
     ),
-    ("/webhook/v1/razorpay", "post"): Told(errors=(400, 401, 413, 503)),
+    ("/webhook/v1/razorpay", "post"): Told(errors=(400, 401, 413, 429, 503)),
 }
 
 

@@ -30,12 +30,18 @@ async def serve(request: Request, work: Work, max_bytes: int = MAX_JSON_BYTES, g
     parts = parts_of(request)
     call = call_of(request)
     try:
+        admit(call)
         call.raw = await read_body(request, max_bytes)
         return await (gate or parts.gate).run(partial(carry_out, work, call))
     except AppError as error:
         return refused(call, [error])
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is there to read it
+
+
+def admit(call: Call) -> None:
+    """Count a request before anything of it is read. Raises SDCRS_TOO_MANY_REQUESTS."""
+    call.parts.rates.check(call.path, call.client, call.header_token or "")
 
 
 def call_of(request: Request) -> Call:

@@ -63,6 +63,7 @@ def parts(settings: Settings) -> dict[str, Part]:
 
     serve_api: tuple[str, ...] = ("-m", "uvicorn", "pipeline.api.app:create_app", "--factory", "--host", host, "--port", str(api))
     serve_api += ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5")
+    serve_api += ("--forwarded-allow-ips", ",".join(settings.trusted_proxies))
     serve_console = ("-m", "streamlit", "run", "dashboard/app.py", "--server.address", host, "--server.port", str(console))
     table = {
         "migrate": Part((python, "-m", "pipeline", "migrate"), "first"),

@@ -1,0 +1,78 @@
+"""One client cannot keep the others out: floods are answered with 429 and how long to wait, by session or by address."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from pipeline.api import rates
+from pipeline.api.app import build
+from pipeline.runtime import Runtime
+from tests.api import signed_in
+from tests.factories import VILLE, People, people
+
+SEARCH = "/sdcrs-services/v1/report/_search"
+
+
+@pytest.fixture
+def http(rt: Runtime) -> Iterator[TestClient]:
+    with TestClient(build(rt), base_url="http://api.test") as client:
+        yield client
+
+
+@pytest.fixture
+def who(rt: Runtime) -> People:
+    return people(rt)
+
+
+def test_the_public_page_is_open_a_hundred_times_a_minute_to_one_address(http: TestClient) -> None:
+    codes = [http.get("/track/ABCDEFGH").status_code for _ in range(rates.PUBLIC.per_minute + 1)]
+    assert set(codes[:-1]) == {404}
+    assert codes[-1] == 429
+    refused = http.post("/sdcrs-services/v1/report/_track", json={"trackingId": "ABCDEFGH"})
+    assert (refused.status_code, refused.json()["Errors"][0]["code"]) == (429, "SDCRS_TOO_MANY_REQUESTS")
+    assert refused.headers["retry-after"] == "60"
+    assert refused.json()["Errors"][0]["params"] == {"perMinute": 100, "retryAfterSeconds": 60}
+
+
+def test_a_session_that_floods_does_not_stop_another_of_the_same_address(
+    rt: Runtime, http: TestClient, who: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rates, "SESSION", rates.Rate("session", 5))
+    with TestClient(build(rt), base_url="http://api.test") as http:
+        flooding, calm = signed_in(rt, http, who.verifier), signed_in(rt, http, who.admin)
+        criteria = {"searchCriteria": {"tenantId": VILLE, "limit": 1}}
+        assert [flooding.post(SEARCH, criteria).status_code for _ in range(7)] == [200] * 5 + [429] * 2
+        assert calm.post(SEARCH, criteria).status_code == 200
+
+
+def test_a_flood_is_refused_before_its_body_is_read(rt: Runtime, who: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "SESSION", rates.Rate("session", 1))
+    with TestClient(build(rt), base_url="http://api.test") as http:
+        client = signed_in(rt, http, who.teacher)
+        photo = {"file": ("a.jpg", b"x" * 4_000_000, "image/jpeg")}
+        send = f"/filestore/v1/files?tenantId={VILLE}&module=SDCRS"
+        assert http.post(send, files=photo, headers=client.headers).status_code == 400
+        assert http.post(send, files=photo, headers=client.headers).status_code == 429
+
+
+def test_health_is_never_refused(http: TestClient, monkeypatch: pytest.MonkeyPatch, rt: Runtime) -> None:
+    monkeypatch.setattr(rates, "STRANGER", rates.Rate("stranger", 1))
+    with TestClient(build(rt), base_url="http://api.test") as http:
+        assert {http.get("/readyz").status_code for _ in range(5)} == {200}
+
+
+@pytest.mark.parametrize(
+    ("path", "signed", "rate"),
+    [
+        ("/track/ABCDEFGH", False, rates.PUBLIC),
+        ("/sdcrs-services/v1/report/_track", True, rates.PUBLIC),
+        ("/user/oauth/token", False, rates.SIGN_IN),
+        ("/sso/v1/token-exchange", False, rates.SIGN_IN),
+        ("/webhook/v1/razorpay", False, rates.WEBHOOK),
+        (SEARCH, True, rates.SESSION),
+        (SEARCH, False, rates.STRANGER),
+    ],
+)
+def test_each_request_counts_against_its_own_limit(path: str, signed: bool, rate: rates.Rate) -> None:
+    assert rates.rate_of(path, signed_in=signed) is rate
