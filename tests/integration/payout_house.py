@@ -191,6 +191,7 @@ def environment_of(rt: Runtime) -> dict[str, str]:
         "DATABASE_OWNER_URL": settings.database_owner_url or "",
         "DATA_DIR": str(settings.data_dir),
         "RAZORPAYX_BASE_URL": settings.razorpayx_base_url or "",
+        "RAZORPAYX_VALIDATE_VPA": "on" if settings.validate_vpa else "off",
     }
 
 

@@ -4,12 +4,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from pipeline.jobs.worker import run_until_idle
+from pipeline.payouts.jobs import payout_jobs
 from pipeline.runtime import Runtime
 from pipeline.settings import ROOT
 from pipeline.work import all_jobs
@@ -26,6 +28,8 @@ PLACES = {
     "request written down and committed, nothing sent": ("pipeline.payouts.send:SendJob._begin", "after"),
     "contact made at the provider, not kept": ("pipeline.payouts.send:SendJob._register", "after"),
     "order taken by the provider, nothing learnt": ("pipeline.payouts.send:SendJob._finish", "before"),
+    "calls written down, not committed": ("pipeline.payouts.send:write_calls", "after"),
+    "calls kept, outcome not settled": ("pipeline.payouts.send:settle_each", "before"),
     "outcome in the ledger, report not moved": ("pipeline.payouts.settle:enter", "after"),
     "outcome settled, not committed": ("pipeline.payouts.commit:settle", "after"),
     "outcome committed": ("pipeline.payouts.send:SendJob._finish", "after"),
@@ -39,8 +43,13 @@ LATER = {
     "outcome polled, nothing learnt": ("pipeline.payouts.poll:PollJob._finish", "before"),
     "polled outcome settled, not committed": ("pipeline.payouts.commit:settle", "after"),
 }
+CHECKED = {
+    "address asked after, answer not kept": ("pipeline.payouts.beneficiaries:ask", "after"),
+    "answer about the address written, not committed": ("pipeline.payouts.send:remember", "after"),
+}
 RETRY_DUE = timedelta(minutes=61)
 POLL_DUE = timedelta(minutes=3)
+BANK_HAS_ANSWERED = timedelta(seconds=10)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +71,19 @@ def test_a_worker_killed_later_with(had: str, house: House) -> None:
     expected = live(house, killed_at=None)
     assert live(house, killed_at=LATER[had]) == expected
     house.check_money()
+
+
+@pytest.mark.parametrize("had", CHECKED)
+def test_a_worker_killed_while_an_address_is_checked_with(had: str, house: House) -> None:
+    rt, jobs = house.rt, house.jobs
+    house.rt = replace(rt, settings=replace(rt.settings, validate_vpa=True))
+    house.jobs = payout_jobs(house.rt)
+    try:
+        expected = checked(house, killed_at=None)
+        assert checked(house, killed_at=CHECKED[had]) == expected
+        house.check_money()
+    finally:
+        house.rt, house.jobs = rt, jobs
 
 
 def test_a_worker_killed_between_the_checks_and_the_verdict(house: House) -> None:
@@ -111,6 +133,19 @@ def polled(house: House, killed_at: tuple[str, str] | None) -> list[object]:
     house.run()
     assert house.report(report_id).status == "RESOLVED"
     house.deaf = False
+    return left(house, report_id)
+
+
+def checked(house: House, killed_at: tuple[str, str] | None) -> list[object]:
+    """The same of a report whose teacher's address is checked at the bank before it is paid."""
+    (report_id,) = house.captured(house.teacher())
+    if killed_at is not None:
+        die(house, *killed_at)
+        house.move_clock(house.clock.now() + LEASE_OVER)
+    house.run()
+    assert [attempt.last_error for attempt in house.attempts(report_id)] == ["ADDRESS_BEING_CHECKED"]
+    house.sandbox.settle()
+    house.move_clock(house.clock.now() + BANK_HAS_ANSWERED)
     return left(house, report_id)
 
 
