@@ -56,8 +56,9 @@ def link(request: Request, settings: Settings, wanted: str) -> str:
     """The way to the provider for the sign-in page; nothing where there is none, or none from this browser."""
     if (settings.oidc_issuer is None and not settings.demo_hrms) or _address(request, settings) is None:
         return ""
-    about = "Teachers: " if settings.oidc_issuer is None else ""
-    words = f"{about}a stand-in for the state's HRMS, for the demo" if settings.demo_hrms else "Teachers sign in here and nowhere else."
+    words = "For teachers, with the account that they have at the state."
+    if settings.demo_hrms:
+        words = "For teachers. In this demo a stand-in for the state's HRMS asks for the account."
     return (
         f'<section class="state"><a class="second" href="{BEGIN}?next={html.escape(quote(wanted, safe=""))}">'
         f"Sign in with the state's account</a><p>{html.escape(words)}</p></section>"

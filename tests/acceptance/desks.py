@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,22 +42,29 @@ def free_port() -> int:
 
 
 @contextmanager
-def house(settings: Settings, rt: Runtime) -> Iterator[House]:
-    """Run console and API for the length of the block."""
-    port, api_port = free_port(), free_port()
+def house(
+    settings: Settings, rt: Runtime, more: Mapping[str, str] | None = None, beside: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[House]:
+    """Run console and API for the length of the block, with `more` settings, and `beside` them commands by the address that answers."""
+    port, api_port = int((more or {}).get("PORT", 0)) or free_port(), free_port()
     environment = {
         **os.environ,
         "DATABASE_URL": str(settings.database_url),
         "DATA_DIR": str(settings.data_dir),
         "PORT": str(port),
         "API_PORT": str(api_port),
+        **(more or {}),
     }
     environment.pop("API_PUBLIC_URL", None)
     console = ("-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port))
     api = ("-m", "uvicorn", "pipeline.api.app:create_app", "--factory", "--port", str(api_port), "--no-access-log")
     with ExitStack() as stack:
         processes = [stack.enter_context(_running(command, environment)) for command in (api, console)]
-        for process, url in zip(processes, (f"http://127.0.0.1:{api_port}/livez", f"http://127.0.0.1:{port}/auth/login"), strict=True):
+        urls = [f"http://127.0.0.1:{api_port}/livez", f"http://127.0.0.1:{port}/auth/login"]
+        for url, command in (beside or {}).items():
+            processes.append(stack.enter_context(_running(command, environment)))
+            urls.append(url)
+        for process, url in zip(processes, urls, strict=True):
             _await(process, url)
         yield House(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{api_port}", rt)
 
@@ -88,14 +95,19 @@ def _await(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 @contextmanager
-def browser(found: House, size: tuple[int, int]) -> Iterator[Page]:
-    """A browser of this size. At the end no request wanted to leave console and API, and no script failed."""
+def browser(found: House, size: tuple[int, int], beyond: str | None = None) -> Iterator[Page]:
+    """A browser of this size. At the end no request wanted to leave console and API, and no script failed.
+
+    `beyond`: another site where people may go; what its own pages want from elsewhere is refused, and none of our concern.
+    """
     outside: list[str] = []
     failed: list[str] = []
 
     def judge(route: Route) -> None:
-        if route.request.url.startswith((found.console, found.api, "data:", "blob:")):
+        if route.request.url.startswith((found.console, found.api, "data:", "blob:", *([beyond] if beyond else []))):
             route.continue_()
+        elif beyond and not route.request.is_navigation_request() and route.request.frame.url.startswith(beyond):
+            route.abort()
         else:
             outside.append(route.request.url)
             route.abort()
