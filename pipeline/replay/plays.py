@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.packets.catalogue import get
-from pipeline.replay import fraud
+from pipeline.replay import fraud, login
 from pipeline.replay.checks import exchange, system_is_refused, transition_differences, webhook, written
 from pipeline.replay.compare import Difference, compare
 from pipeline.replay.files import PacketFile
@@ -39,29 +39,9 @@ def play(world: World, packet: PacketFile) -> Verdict:
     described = get(packet.id)
     if described.client:
         return not_ours(packet.id, packet.name, "held by a client app")
-    if packet.id.startswith("01/"):
-        return not_ours(packet.id, packet.name, "sign-in with an OpenID provider")
     if "kafkaMessage" in packet.content:
         return written(world, packet, world.copies[MAIN])
     return not_ours(packet.id, packet.name, f"between {described.sender} and {described.receiver}")
-
-
-def _token(world: World, packet: PacketFile) -> Verdict:
-    """01/12: the answer to a sign-in, here by password."""
-    form = {
-        "grant_type": "password",
-        "username": "T12345",
-        "password": world.rt.settings.demo_password,
-        "tenantId": "dj.djibouti-ville",
-        "userType": "EMPLOYEE",
-        "scope": "read",
-    }
-    answer = world.http.post("/user/oauth/token", data=form)
-    body = answer.json()
-    wanted = packet.content["response"]
-    differences = [] if answer.status_code == 200 else [Difference("HTTP", "200", str(answer.status_code))]
-    differences += compare(wanted["body"], body)
-    return judge(packet.id, packet.name, "POST /user/oauth/token 200", str(answer.status_code), differences)
 
 
 def _upload(world: World, packet: PacketFile) -> Verdict:
@@ -307,7 +287,7 @@ def _old_selfie(world: World, packet: PacketFile) -> Verdict:
 
 
 PLAYS: dict[str, Play] = {
-    "01/12": _token,
+    **login.PLAYS,
     "02/05": _upload,
     "02/06": _answered,
     "02/07": _create,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import uvicorn
+from starlette.types import ASGIApp
 
 from pipeline.api.app import build
 from pipeline.clock import SettableClock, SystemClock
@@ -20,19 +21,22 @@ from pipeline.database.engine import Database, psycopg_url
 from pipeline.database.migrate import migrate
 from pipeline.database.urls import Urls
 from pipeline.errors import AppError
+from pipeline.hrms.app import build as build_hrms
 from pipeline.masterdata.files import read_folder
 from pipeline.masterdata.store import publish
 from pipeline.payouts.standin import own_sandbox
 from pipeline.replay.compare import Difference
 from pipeline.replay.files import PacketFile, read_packets
+from pipeline.replay.overheard import Overheard
 from pipeline.replay.plays import play, prepare
 from pipeline.replay.verdict import Verdict, judge
 from pipeline.replay.world import World
 from pipeline.runtime import Runtime, assemble
-from pipeline.settings import Settings
+from pipeline.settings import CLAIMS, Settings
 
 POOL_SIZE = 12  # the API's threads and the jobs beside them
 START_S = 20.0  # for the API to listen
+CALLBACKS = ("sdcrs://callback",)  # the packets' app
 ROLE_PREFIX = "sdcrs_replay"  # roles belong to the cluster; every replay of it shares these
 
 
@@ -50,8 +54,13 @@ def replay(settings: Settings, folder: Path, here: bool, say: Callable[[str], No
             found = stack.enter_context(own_database(found))
         clock = SettableClock(packets[0].at)
         rt = stack.enter_context(_runtime(settings, found, clock, here))
-        api_url = stack.enter_context(served(rt))
-        world = stack.enter_context(closing(World(rt, clock, api_url, str(rt.settings.razorpayx_base_url))))
+        api_url = stack.enter_context(served(build(rt), listening()))
+        hrms = None
+        if rt.settings.demo_hrms:  # in production nobody signs in with the stand-in
+            listener = listening(rt.settings.hrms_port)
+            hrms = Overheard(build_hrms(rt, f"http://127.0.0.1:{rt.settings.hrms_port}"))
+            stack.enter_context(served(hrms, listener))
+        world = stack.enter_context(closing(World(rt, clock, api_url, str(rt.settings.razorpayx_base_url), hrms)))
         world.control("settings", {"delay_seconds": 86_400})  # payouts wait until a packet moves them
         reports = [packet for packet in packets if packet.id >= "02"]
         if reports:
@@ -77,17 +86,22 @@ def own_database(found: Urls) -> Iterator[Urls]:
             conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
+def listening(port: int = 0) -> socket.socket:
+    """A socket on loopback; `port` 0: any free one."""
+    return socket.create_server(("127.0.0.1", port))
+
+
 @contextmanager
-def served(rt: Runtime) -> Iterator[str]:
-    """Our API over this runtime on a free port of loopback; its address."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        server = uvicorn.Server(uvicorn.Config(build(rt), log_level="warning", access_log=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="replay-api", daemon=True)
+def served(app: ASGIApp, listener: socket.socket) -> Iterator[str]:
+    """An application in a thread of ours for the length of the block; its address."""
+    with closing(listener):
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="replay-http", daemon=True)
         thread.start()
         began = time.monotonic()
         while not server.started:
             if not thread.is_alive() or time.monotonic() - began > START_S:
-                raise AppError("SDCRS_INTERNAL", reference="the API did not start")
+                raise AppError("SDCRS_INTERNAL", reference="a server of the replay did not start")
             time.sleep(0.02)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -96,12 +110,18 @@ def served(rt: Runtime) -> Iterator[str]:
             thread.join(START_S)
 
 
+def _free_port() -> int:
+    with closing(listening()) as probe:
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def _runtime(settings: Settings, found: Urls, clock: SettableClock, here: bool) -> Iterator[Runtime]:
     prefix = checked_prefix(found.app)
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database(found.app, prefix, POOL_SIZE)))
         own = replace(settings, razorpayx_key_id=None, razorpayx_base_url=stack.enter_context(own_sandbox(database, None)))
+        own = replace(own, oidc_issuer=None, oidc_redirect_uris=CALLBACKS, oidc_claims=dict(CLAIMS), hrms_port=_free_port())
         if not here:
             own = replace(own, database_url=found.app, database_owner_url=found.owner)
         yield assemble(own, database, clock)

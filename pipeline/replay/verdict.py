@@ -8,6 +8,10 @@ from pipeline.replay.compare import Difference
 
 Kind = Literal["match", "ruling", "differs", "not ours"]
 
+_BANK = ("upiId", "bankAccount", "ifsc")
+_IN_THE_VAULT = "section 1.5: privacy wins, UPI address and bank data are in the vault and no packet shows them"
+_BETWEEN_ROOMS = "the design: between our own rooms no RequestInfo is sent that could be answered"
+
 # Where the contract says something else than the packet: path prefix in the packet -> the ruling. `$` is the whole packet.
 RULINGS: dict[str, dict[str, str]] = {
     "03/07": {
@@ -16,10 +20,15 @@ RULINGS: dict[str, dict[str, str]] = {
         "responsePass.response.externalResults": "section 4: a validator without an address is skipped and says so; it predicts nothing",
         "responseFail.response.externalResults": "section 4: a validator without an address is skipped and says so; it predicts nothing",
     },
-    "01/12": {
-        "ResponseInfo.msgId": "issue D: stage 01 comes with the state's own sign-in; the password form carries no RequestInfo",
-        "userInfo.": "issue D: stage 01 comes with the state's own sign-in, which brings e-mail and designation",
+    "01/06": {"refresh_token": "the design: our session goes on by our own refresh token, so none of the provider's is asked for"},
+    "01/09": {
+        "responseScenarioA.ResponseInfo": _BETWEEN_ROOMS,
+        "responseScenarioB.ResponseInfo": _BETWEEN_ROOMS,
+        "responseScenarioB.user[0].additionalDetails.upiId": _IN_THE_VAULT,
     },
+    "01/10": dict.fromkeys((f"request.user.additionalDetails.{name}" for name in _BANK), _IN_THE_VAULT),
+    "01/11": dict.fromkeys((f"request.user.additionalDetails.{name}" for name in _BANK), _IN_THE_VAULT),
+    "01/12": {"ResponseInfo.msgId": "section 8: 01/04 carries no RequestInfo whose msgId could be answered"},
     "03/05": {"result.highestSimilarity": "section 3: photos are looked up from 0.90 on; below it nothing is measured"},
     "03/09": {"resultingState.isTerminal": "section 2: REOPEN leads out of AUTO_REJECTED, which is final but not terminal"},
     "06/01": {"DogReports[0].evidence": "section 8: evidence is always the array of 02/08"},

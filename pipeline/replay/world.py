@@ -26,6 +26,7 @@ from pipeline.filestore.upload import upload
 from pipeline.ids import uuid7
 from pipeline.jobs.job import Job
 from pipeline.jobs.worker import run_until_idle
+from pipeline.replay.overheard import Overheard
 from pipeline.reports.actions import act
 from pipeline.reports.evidence import EvidenceClaim
 from pipeline.reports.intake import Intake, Place, Submission
@@ -78,8 +79,8 @@ class Copy:
 class World:
     """One replay's people and reports. `clock` is the runtime's own; nothing here waits for real time."""
 
-    def __init__(self, rt: Runtime, clock: SettableClock, api_url: str, sandbox_url: str) -> None:
-        self.rt, self.clock, self._seed = rt, clock, 1
+    def __init__(self, rt: Runtime, clock: SettableClock, api_url: str, sandbox_url: str, hrms: Overheard | None = None) -> None:
+        self.rt, self.clock, self._seed, self.hrms = rt, clock, 1, hrms
         self.http = httpx.Client(base_url=api_url, timeout=REQUEST_S, trust_env=False)
         self.sandbox = httpx.Client(base_url=sandbox_url, timeout=REQUEST_S, trust_env=False)
         self.intake = Intake(rt)

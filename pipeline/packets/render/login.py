@@ -1,15 +1,16 @@
 """Stage 01: how a teacher signs in through the state's provider. Codes, verifiers and tokens are never recorded, so never shown.
 
 `login` of the facts holds what is: redirect_uri, client_id, scope, issuer, expires_s, found (an account existed), created_at,
-claims (of the ID token, persons' values resolved by the caller), account (the account's row).
+claims (of the ID token, without persons' values), account (the account's row), at (when it was).
 """
 
 from typing import Any
 
-from pipeline.packets.render.facts import RecordedFacts, Row
+from pipeline.packets.render.facts import RecordedFacts, Row, iso, ms
 from pipeline.packets.render.reading import user_answer
 
 NOT_KEPT = None  # the place of a secret
+PROVIDER, BY_SYSTEM = "STATE_HRMS", "system"
 _CLAIMS = (
     "sub", "emp_id", "designation", "subject", "school_code", "school_name", "district_code", "district_name", "status", "iss", "aud",
     "exp", "iat",
@@ -113,6 +114,27 @@ def _person(facts: RecordedFacts, what: str) -> Any:
 
 
 def _user(facts: RecordedFacts) -> Part:
-    account = _account(facts)
+    account, claims = _account(facts), facts.login.get("claims", {})
     shown = user_answer({**account, "name": _person(facts, "name"), "phone": _person(facts, "phone")})
-    return {**shown, "emailId": _person(facts, "email")}
+    at = facts.login.get("at")
+    details = {
+        "hrmsEmpId": claims.get("emp_id"),
+        "schoolCode": account.get("school_code"),
+        "schoolName": account.get("school_name"),
+        "designation": account.get("designation"),
+        "subject": claims.get("subject"),
+        "joiningDate": claims.get("joining_date"),
+        "hrmsStatus": claims.get("status"),
+        "ssoProvider": PROVIDER,
+        "lastHrmsSync": iso(at),
+    }
+    return {
+        **shown,
+        "emailId": _person(facts, "email"),
+        "roles": [{**role, "name": str(role["code"]).replace("_", " ").title()} for role in shown["roles"]],
+        "additionalDetails": {**shown["additionalDetails"], **details},
+        "createdBy": BY_SYSTEM,
+        "createdDate": ms(account.get("created_at")),
+        "lastModifiedBy": BY_SYSTEM,
+        "lastModifiedDate": ms(at),
+    }
