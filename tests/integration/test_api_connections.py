@@ -62,7 +62,7 @@ def test_rows_straight_from_the_driver_see_what_the_transaction_has_done(rt: Run
     who = people(rt)
     with rt.database.worker() as conn:
         conn.execute(text("UPDATE access.account SET school_code = 'NEW1' WHERE id = :id"), {"id": who.teacher.account_id})
-        assert queries.dicts(conn, "accounts.own", id=who.teacher.account_id) == [{"school_code": "NEW1"}]
+        assert queries.dicts(conn, "accounts.own", id=who.teacher.account_id) == [{"school_code": "NEW1", "designation": None}]
     with rt.database.begin(["dj.ali-sabieh"]) as conn:
         assert queries.dicts(conn, "accounts.own", id=who.teacher.account_id) == []
 
