@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from pipeline.access.forgetting import forget_old_sign_ins
 from pipeline.audit.anchor import Anchors, heads
 from pipeline.audit.seal import FOLLOWER, UNSEALED_IS_AN_ALARM_S, seal, unsealed_for_s
 from pipeline.fraud.following import fraud_jobs
@@ -60,6 +61,7 @@ def all_tasks(rt: Runtime) -> list[Periodic]:
         with rt.database.worker() as conn:
             forget_old_requests(conn, now)
             forget_expired(conn, now)
+            forget_old_sign_ins(conn, now)
             conn.execute(_EMPTY_BODIES, {"before": now - timedelta(days=rt.settings.packet_body_days)})
 
     def selfies(now: datetime) -> None:

@@ -15,6 +15,7 @@ from joserfc.jwk import OctKey, OKPKey
 from sqlalchemy import text
 
 from pipeline.access.caller import Caller
+from pipeline.access.forgetting import SESSIONS_KEPT, forget_old_sign_ins
 from pipeline.access.refresh import give_refresh_token, refresh
 from pipeline.access.sessions import TOKEN_LIFE, SignedIn, open_session, read_session, sign_out_everywhere
 from pipeline.access.tokens import issue
@@ -188,3 +189,24 @@ def test_the_operator_ends_the_sessions_of_an_account_by_a_command(
     assert f"{teacher.username}: 1 sessions ended" in capsys.readouterr().err
     assert refused(rt, token)
     assert main(["sign-out", "nobody-of-this-name"]) == 1
+
+
+def test_what_is_left_of_old_sign_ins_goes_and_what_lives_stays(rt: Runtime, teacher: Caller, clock: SettableClock) -> None:
+    old = opened(rt, teacher)
+    refresh(rt, give_refresh_token(rt, old))
+    clock.advance(SESSIONS_KEPT + timedelta(days=1))
+    living = opened(rt, teacher)
+    refresh(rt, give_refresh_token(rt, living))
+    with rt.database.worker() as conn:
+        forget_old_sign_ins(conn, clock.now())
+        counts = "SELECT count(*) FROM access.{} WHERE {} = :id"
+        left = {
+            name: conn.execute(text(counts.format(table, column)), {"id": signed_in.caller.session_id}).scalar_one()
+            for name, table, column, signed_in in (
+                ("old session", "session", "id", old),
+                ("its refresh tokens", "refresh_used", "session_id", old),
+                ("living session", "session", "id", living),
+                ("its own", "refresh_used", "session_id", living),
+            )
+        }
+    assert left == {"old session": 0, "its refresh tokens": 0, "living session": 1, "its own": 1}
