@@ -36,8 +36,9 @@ LOOK_AGAIN_S = 2
 PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 # Named in the demo by their role; shown only where the demo made these accounts.
+TEACHER = "T12345"
 DEMO_ACCOUNTS: dict[str, str] = {
-    "T12345": "Teacher",
+    TEACHER: "Teacher",
     "V001": "Verifier",
     "SV001": "Senior verifier",
     "SUP001": "Supervisor",
@@ -153,6 +154,8 @@ def _demo_usernames(runtime: Runtime) -> list[str]:
         return []
     with runtime.database.worker() as conn:
         found = {row["username"] for row in queries.rows(conn, "shell.demo_accounts", usernames=list(DEMO_ACCOUNTS))}
+    if runtime.settings.oidc_issuer is not None:  # teachers have no password here then
+        found -= {TEACHER}
     return [username for username in DEMO_ACCOUNTS if username in found]
 
 

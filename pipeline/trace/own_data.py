@@ -19,7 +19,7 @@ MOST = 10_000  # rows of each kind: at five reports a day more than five years
 
 _ACCOUNT = text("""
     SELECT username, tenant_id, roles, wards, school_code, school_name, locale, standing, standing_until, standing_reason, lifetime_reports,
-           created_at
+           designation, created_at
     FROM access.account WHERE id = :id
 """)
 _REPORTS = text("""

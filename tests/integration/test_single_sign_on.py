@@ -428,6 +428,25 @@ def test_keys_or_tokens_that_cannot_be_had_open_nothing(house: House, path: str,
     assert house.sessions() == before
 
 
+@pytest.mark.parametrize("path", ["/keys", "/token", "/.well-known/openid-configuration"])
+def test_no_redirect_is_followed_though_the_right_answer_is_there(house: House, path: str) -> None:
+    at_home = house.provider.answer
+    house.provider.answers[path] = (307, {"Location": f"{house.provider.issuer}/moved"}, b"")
+
+    def moved(method: str, asked: str, headers: dict[str, str], form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        if asked == "/moved":
+            house.provider.answers.clear()
+            return at_home(method, path, headers, form)
+        return at_home(method, asked, headers, form)
+
+    house.provider.answer = moved  # type: ignore[method-assign]
+    begun = house.http.get("/sso/v1/auth-url", params={"redirect_uri": CALLBACK})
+    if begun.status_code == 200:
+        house.provider.claims = {"sub": "s", "emp_id": fresh(), **TEACHER}
+        begun = house.exchange(*house.provider.authorize(begun.json()["authUrl"]))
+    assert code_of(begun) == AWAY
+
+
 @pytest.mark.parametrize(
     "described",
     [
