@@ -33,6 +33,8 @@ _TEACHER = text("""
     SELECT id, username, password_hash, active, tenant_id, school_code, school_name, designation FROM access.account
     WHERE username = :username AND demo AND roles = ARRAY['TEACHER'] ORDER BY state_id LIMIT 1
 """)
+# An account made before the demo's own would make the demo take the installation for one in use
+_DEMO_IS_THERE = text("SELECT EXISTS (SELECT FROM access.account WHERE demo)")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def sign_in(rt: Runtime, username: str, password: str, client: str) -> Employee 
         throttle.check(conn, now)
         row = conn.execute(_TEACHER, {"username": username}).one_or_none()
         person = {} if row is None else rt.vault.get(conn, [row.id], ("name", "phone", "email", "vpa")).get(row.id, {})
-    new = NEW_TEACHERS.get(username)
+        demo_is_there = conn.execute(_DEMO_IS_THERE).scalar_one()
+    new = NEW_TEACHERS.get(username) if demo_is_there else None
     if row is not None and row.password_hash is not None:
         right = verify_password(row.password_hash, password)
     else:  # somebody new, who has no password here

@@ -200,6 +200,7 @@ def test_a_teacher_of_the_demo_goes_the_whole_way_over_http(demo: Stand) -> None
 
 
 def test_a_new_teacher_of_the_demo_gets_an_account_at_the_first_sign_in(demo: Stand, settings: Settings) -> None:
+    teacher_of_the_demo(demo.house.rt)
     info = goes_the_whole_way(demo, lambda url: in_the_hrms(url, "T30001", settings.demo_password))
     assert (info["userName"], info["name"], [role["code"] for role in info["roles"]]) == ("T30001", "Demo New Teacher One", ["TEACHER"])
 

@@ -151,6 +151,14 @@ def test_staff_and_people_who_are_not_of_the_demo_are_no_employees_there(hrms: H
     assert hrms.grant(teacher.username).status_code == 401
 
 
+def test_new_teachers_come_after_the_demos_own_people_which_an_account_before_them_would_keep_away(hrms: Hrms, rt: Runtime) -> None:
+    password = rt.settings.demo_password
+    assert hrms.grant("T30001", password).status_code == 302
+    with rt.database.worker() as conn:
+        conn.execute(text("UPDATE access.account SET demo = false"))
+    assert hrms.grant("T30001", password).status_code == 401
+
+
 def test_it_does_not_run_beside_a_real_provider_nor_in_production(rt: Runtime) -> None:
     for changes in ({"oidc_issuer": "https://hrms.example"}, {"production": True}):
         with pytest.raises(AppError, match="SDCRS_BAD_SETTING"):
