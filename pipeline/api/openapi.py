@@ -46,6 +46,9 @@ class Told:
     status: int = 200
     errors: tuple[int, ...] = READ_ERRORS
     parameters: tuple[Mapping[str, Any], ...] = field(default=())
+    also: tuple[int, ...] = field(default=())  # other statuses with the answer's own shape
+    media: str | None = None  # what is answered where it is no JSON
+    pages: tuple[int, ...] = field(default=())  # refusals that are answered as such a page too
 
 
 def _query(name: str, about: str, **kind: Any) -> Mapping[str, Any]:
@@ -129,6 +132,10 @@ TOLD: Mapping[tuple[str, str], Told] = {
         PayoutRetryRequest, examples.RETRY, answer=shapes.RetryAnswer, errors=WRITE_ERRORS, parameters=REPEATABLE
     ),
     ("/webhook/v1/razorpay", "post"): Told(errors=(400, 401, 413, 429, 503)),
+    ("/track/{tracking_id}", "get"): Told(errors=(429, 503), media="text/html", pages=(404,)),
+    ("/livez", "get"): Told(answer=shapes.AliveAnswer, errors=()),
+    ("/readyz", "get"): Told(answer=shapes.ReadyAnswer, errors=(), also=(503,)),
+    ("/metrics", "get"): Told(errors=(401, 403, 429, 503), media="text/plain"),
 }
 
 
@@ -163,9 +170,13 @@ def _describe(operation: dict[str, Any], told: Told, components: dict[str, Any])
     answers: dict[str, Any] = {}
     if told.answer is not None:
         described = {"application/json": {"schema": _reference(told.answer, components, "serialization")}}
-        answers[str(told.status)] = {"description": (told.answer.__doc__ or "").strip(), "content": described}
+        for status in (told.status, *told.also):
+            answers[str(status)] = {"description": (told.answer.__doc__ or "").strip(), "content": described}
     else:
-        answers["200"] = {"description": "as the path says"}
+        page = {"content": {told.media: {"schema": {"type": "string"}}}} if told.media else {}
+        answers["200"] = {"description": "as the path says", **page}
+        for status in told.pages:
+            answers[str(status)] = {"description": "refused", **page}
     for status in told.errors:
         answers[str(status)] = {
             "description": "refused",
