@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.api import examples, shapes
 from pipeline.api.fraud_shapes import EvaluateAnswer
+from pipeline.api.health_shapes import AliveAnswer, ReadyAnswer
 from pipeline.api.sign_in_shapes import AuthUrlAnswer, SignedOutAnswer
 from pipeline.api.users import OfficerSearch
 from pipeline.packets.contracts.boundary import BoundaryRequest
@@ -133,8 +134,8 @@ TOLD: Mapping[tuple[str, str], Told] = {
     ),
     ("/webhook/v1/razorpay", "post"): Told(errors=(400, 401, 413, 429, 503)),
     ("/track/{tracking_id}", "get"): Told(errors=(429, 503), media="text/html", pages=(404,)),
-    ("/livez", "get"): Told(answer=shapes.AliveAnswer, errors=()),
-    ("/readyz", "get"): Told(answer=shapes.ReadyAnswer, errors=(), also=(503,)),
+    ("/livez", "get"): Told(answer=AliveAnswer, errors=()),
+    ("/readyz", "get"): Told(answer=ReadyAnswer, errors=(), also=(503,)),
     ("/metrics", "get"): Told(errors=(401, 403, 429, 503), media="text/plain"),
 }
 

@@ -393,16 +393,3 @@ class OwnDataAnswer(Shape):
     messages: list[dict[str, Any]]
     penalties: list[dict[str, Any]]
     looks_at_your_data: list[dict[str, Any]] = Field(description="Who saw your data in full, when and why, and your own downloads.")
-
-
-class AliveAnswer(Shape):
-    """The process answers."""
-
-    status: str
-
-
-class ReadyAnswer(Shape):
-    """Each check by name with ok or failed; 503 with the same shape when one failed."""
-
-    status: str
-    checks: dict[str, str]
