@@ -35,6 +35,8 @@ OPERATIONS = [
     ("confirm_fraud", "DISTRICT_ADMIN STATE_ADMIN"),
     ("lift_penalty", "DISTRICT_ADMIN STATE_ADMIN"),
     ("appeal_penalty", "TEACHER"),
+    ("reveal_person", "DISTRICT_ADMIN STATE_ADMIN"),
+    ("download_own_data", " ".join(ROLES)),
 ]
 PAGES = [
     ("my_reports", "TEACHER", "TEACHER"),
