@@ -1,0 +1,119 @@
+"""A request for every route of the API, about our tenant and its things; who sends it is the test's matter.
+
+Every JSON body claims in its RequestInfo to come from SYSTEM, with every other role besides: nothing of that may count.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from httpx import Response
+from starlette.testclient import TestClient
+
+from pipeline.access.caller import Caller
+from pipeline.demo.photos import photo
+from tests.api import REPORT, Client, create_body, signed_in
+from tests.authorization.world import ROLES, World
+from tests.factories import SCHOOL_GATE, VILLE
+
+PROCESS = "/egov-workflow-v2/egov-wf/process"
+PICTURE = photo(11, "dog", *SCHOOL_GATE, None)
+
+
+def claimed() -> dict[str, Any]:
+    """A RequestInfo that lies about who asks."""
+    roles = [{"code": role, "name": role, "tenantId": VILLE} for role in ("SYSTEM", *ROLES)]
+    info = {"uuid": str(uuid4()), "userName": "system", "type": "SYSTEM", "tenantId": VILLE, "roles": roles}
+    return {"apiId": "Rainmaker", "ver": ".01", "msgId": f"{uuid4()}|en_IN", "userInfo": info}
+
+
+def _json(path: str, **body: Any) -> dict[str, Any]:
+    return {"url": path, "json": {"RequestInfo": claimed(), **body}}
+
+
+def _create(world: World, caller: Caller | None) -> dict[str, Any]:
+    """Photos are checked to be the sender's own, so a stranger's request fails at the tenant or at the latest there."""
+    dog, selfie = world.files["DOG_PHOTO"], world.files["REPORTER_SELFIE"]
+    files = None if caller == world.ours["TEACHER"] else (dog, selfie)
+    body = create_body(world.rt, world.ours["TEACHER"], files)
+    return {"url": f"{REPORT}/_create", "json": {**body, "RequestInfo": claimed()}}
+
+
+def _update(world: World) -> dict[str, Any]:
+    entry = {"id": str(world.reports["CLOSED"]), "workflow": {"action": "VERIFY"}}
+    return _json(f"{REPORT}/_update", DogReports=[entry])
+
+
+def _evaluation(world: World) -> dict[str, Any]:
+    asked = {
+        "moduleCode": "SDCRS",
+        "tenantId": VILLE,
+        "referenceId": str(uuid4()),
+        "applicantInfo": {"applicantId": str(world.ours["TEACHER"].account_id)},
+        "locationData": {"latitude": SCHOOL_GATE[0], "longitude": SCHOOL_GATE[1]},
+        "evidences": [{"fileStoreId": str(world.files["DOG_PHOTO"]), "purpose": "DOG_PHOTO"}],
+    }
+    return _json("/fraud/v1/_evaluateSync", request=asked)
+
+
+CALLS: dict[str, Callable[[World, Caller | None], dict[str, Any]]] = {
+    "POST /user/oauth/token": lambda w, c: {
+        "url": "/user/oauth/token",
+        "data": {"grant_type": "refresh_token", "refresh_token": "x" * 43},
+    },
+    "POST /user/_logout": lambda w, c: _json("/user/_logout"),
+    "GET /sso/v1/auth-url": lambda w, c: {"url": "/sso/v1/auth-url", "params": {"redirect_uri": "https://elsewhere.example/"}},
+    "POST /sso/v1/token-exchange": lambda w, c: {
+        "url": "/sso/v1/token-exchange",
+        "json": {"code": "c", "state": "s", "redirect_uri": "https://elsewhere.example/"},
+    },
+    "POST /sso/v1/token-refresh": lambda w, c: {"url": "/sso/v1/token-refresh", "json": {"refresh_token": "x" * 43}},
+    "POST /user/v1/_search": lambda w, c: _json("/user/v1/_search", tenantId=VILLE),
+    "GET /user/v1/mydata": lambda w, c: {"url": "/user/v1/mydata"},
+    "POST /filestore/v1/files": lambda w, c: {
+        "url": "/filestore/v1/files",
+        "params": {"tenantId": VILLE, "module": "SDCRS"},
+        "files": [("file", ("dog.jpg", PICTURE, "image/jpeg"))],
+    },
+    "GET /filestore/v1/files/{file_store_id}": lambda w, c: {"url": f"/filestore/v1/files/{w.files['DOG_PHOTO']}"},
+    f"POST {REPORT}/_create": _create,
+    f"POST {REPORT}/_update": lambda w, c: _update(w),
+    f"PUT {REPORT}/_update": lambda w, c: _update(w),
+    f"POST {REPORT}/_search": lambda w, c: _json(f"{REPORT}/_search", searchCriteria={"tenantId": VILLE}),
+    f"POST {REPORT}/_count": lambda w, c: _json(f"{REPORT}/_count", searchCriteria={"tenantId": VILLE}),
+    f"POST {REPORT}/_track": lambda w, c: _json(f"{REPORT}/_track", trackingId=w.tracking["ASSIGNED"]),
+    f"POST {PROCESS}/_search": lambda w, c: _json(f"{PROCESS}/_search?history=true&businessIds={w.numbers['CLOSED']}"),
+    f"POST {PROCESS}/_transition": lambda w, c: _json(
+        f"{PROCESS}/_transition", ProcessInstances=[{"tenantId": VILLE, "businessId": w.numbers["CLOSED"], "action": "VERIFY"}]
+    ),
+    "POST /location/v1/_boundary": lambda w, c: _json("/location/v1/_boundary", tenantId=VILLE, latitude=11.59, longitude=43.14),
+    "POST /fraud/v1/_evaluateSync": lambda w, c: _evaluation(w),
+    "POST /payout/v1/_search": lambda w, c: _json("/payout/v1/_search", searchCriteria={"tenantId": VILLE}),
+    "POST /payout/v1/_retry": lambda w, c: _json("/payout/v1/_retry", reportIds=[str(w.reports["RESOLVED"])]),
+    "POST /webhook/v1/razorpay": lambda w, c: {"url": "/webhook/v1/razorpay", "json": {"event": "payout.processed"}},
+    "GET /track/{tracking_id}": lambda w, c: {"url": f"/track/{w.tracking['ASSIGNED']}"},
+    "GET /livez": lambda w, c: {"url": "/livez"},
+    "GET /readyz": lambda w, c: {"url": "/readyz"},
+    "GET /metrics": lambda w, c: {"url": "/metrics"},
+    "GET /openapi.json": lambda w, c: {"url": "/openapi.json"},
+}
+
+
+def ask(world: World, http: TestClient, call: str, caller: Caller | None) -> Response:
+    """The request, from a session of the caller's own; None: from nobody, though with a token that looks like one."""
+    method = call.split(maxsplit=1)[0]
+    headers = {"Authorization": f"Bearer {uuid4().hex}"} if caller is None else as_(world, http, caller).headers
+    return http.request(method, **CALLS[call](world, caller), headers=headers)
+
+
+def as_(world: World, http: TestClient, caller: Caller) -> Client:
+    """A signed-in client of this person."""
+    return signed_in(world.rt, http, caller)
+
+
+def told_of(answer: Response) -> list[Any]:
+    """The things in a list's answer; refused results of several are none."""
+    body = answer.json()
+    found = [item for name in ("DogReports", "ProcessInstances", "Payouts", "user") for item in body.get(name, [])]
+    found += [result for result in body.get("results", []) if result["error"] is None or result["error"]["code"] != "SDCRS_NOT_FOUND"]
+    return found
