@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+import queries
 from pipeline.access.policy import check_tenant
 from pipeline.api.answers import ok
 from pipeline.api.call import Call
@@ -11,6 +12,7 @@ from pipeline.api.serving import serve
 from pipeline.clock import epoch_ms
 from pipeline.fraud.scoring import FraudScore, RuleOutcome
 from pipeline.masterdata.fraud_models import Custom, ExternalCondition
+from pipeline.packets.contracts.common import as_uuid
 from pipeline.packets.contracts.fraud import EvaluateRequest
 from pipeline.validation.asked import Asked, evaluate_asked
 
@@ -28,8 +30,11 @@ def judge(call: Call) -> Response:
     caller = call.allowed("evaluate_fraud")
     sent = call.parse(EvaluateRequest).request
     check_tenant(caller, sent.tenant_id)
+    wanted = as_uuid(sent.applicant_info.applicant_id)
+    with call.rt.database.begin(caller.scope) as conn:  # what the rules say of a teacher tells of that teacher's past
+        known = wanted is not None and queries.one(conn, "accounts.here", id=wanted) is not None
     with call.rt.database.worker() as conn:  # the rules count over cells and phones, which only jobs may ask; the tenant is checked above
-        asked = evaluate_asked(conn, call.md, sent, call.now)
+        asked = evaluate_asked(conn, call.md, sent, call.now, wanted if known else None)
     answer = {
         "referenceId": sent.reference_id,
         "moduleCode": sent.module_code,

@@ -41,8 +41,11 @@ class Asked:
     fraud: FraudScore
 
 
-def evaluate_asked(conn: Connection, md: MasterData, sent: Evaluation, now: datetime) -> Asked:
-    """Judge the request at `now`, in a transaction that sees the tenant's reports. Raises SDCRS_NOT_FOUND for an unknown tenant."""
+def evaluate_asked(conn: Connection, md: MasterData, sent: Evaluation, now: datetime, applicant_id: UUID | None) -> Asked:
+    """Judge the request at `now`, in a transaction that sees the tenant's reports. Raises SDCRS_NOT_FOUND for an unknown tenant.
+
+    `applicant_id`: the account whose past counts, as far as whoever asks may know it; None: nobody's does.
+    """
     tenant = md.tenant(sent.tenant_id)
     rules = prepare(md.fraud_rules(tenant.id), md.risk_config(tenant.id), sent.module_code)
     photos = sent.evidences or []
@@ -53,7 +56,7 @@ def evaluate_asked(conn: Connection, md: MasterData, sent: Evaluation, now: date
     subject = Subject(
         as_uuid(sent.reference_id) or uuid7(now),
         tenant.id,
-        as_uuid(applicant.applicant_id),
+        applicant_id,
         now,
         tenant.timezone,
         place.latitude if place.longitude is not None else None,

@@ -23,6 +23,22 @@ BEGIN
     END LOOP;
 END $$;
 
+-- What a job failed at has no tenant of its own: who may see the report or the payout that it is about, sees it.
+DO $$
+DECLARE
+    p record;
+BEGIN
+    FOR p IN SELECT policyname FROM pg_policies WHERE schemaname = 'jobs' AND tablename = 'failure' LOOP
+        EXECUTE format('DROP POLICY %I ON jobs.failure', p.policyname);
+    END LOOP;
+END $$;
+ALTER TABLE jobs.failure ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY by_subject ON jobs.failure FOR SELECT TO {{prefix}}_app
+    USING (EXISTS (SELECT FROM sdcrs.report r WHERE r.id = subject) OR EXISTS (SELECT FROM payout.payout p WHERE p.id = subject)
+           OR EXISTS (SELECT FROM payout.attempt a WHERE a.id = subject));
+CREATE POLICY worker ON jobs.failure TO {{prefix}}_worker USING (true) WITH CHECK (true);
+CREATE POLICY backup ON jobs.failure FOR SELECT TO {{prefix}}_backup USING (true);
+
 -- The backup reads every partition by itself; nobody else may.
 DO $$
 DECLARE
@@ -41,4 +57,5 @@ END $$;
 -- The public page sees the one report whose tracking id or token it names, and of that nothing personal.
 CREATE POLICY public ON sdcrs.report FOR SELECT TO {{prefix}}_public
     USING (tracking_id = current_setting('app.tracking', true) OR tracking_token = current_setting('app.tracking', true));
-CREATE POLICY public ON sdcrs.report_history FOR SELECT TO {{prefix}}_public USING (true);
+CREATE POLICY public ON sdcrs.report_history FOR SELECT TO {{prefix}}_public
+    USING (EXISTS (SELECT FROM sdcrs.report r WHERE r.id = report_id));

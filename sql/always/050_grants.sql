@@ -31,7 +31,7 @@ GRANT SELECT ON access.account TO {{prefix}}_app;
 GRANT UPDATE (lifetime_reports, on_duty, standing, standing_until, standing_reason) ON access.account TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON vault.person_field TO {{prefix}}_app;
 GRANT SELECT, INSERT ON audit.event, packet.log, sdcrs.report_history TO {{prefix}}_app;
-GRANT SELECT, INSERT, UPDATE ON sdcrs.file, sdcrs.report, sdcrs.evidence, sdcrs.number_block, sdcrs.daily_count, sdcrs.request_key TO {{prefix}}_app;
+GRANT SELECT, INSERT, UPDATE ON sdcrs.file, sdcrs.report, sdcrs.evidence, sdcrs.daily_count, sdcrs.request_key TO {{prefix}}_app;
 GRANT SELECT ON fraud.evaluation, fraud.check_result, fraud.rule_result, sdcrs.notification TO {{prefix}}_app;
 GRANT SELECT ON fraud.pair TO {{prefix}}_app;
 GRANT UPDATE (decision, decided_at, decided_by) ON fraud.pair TO {{prefix}}_app;
@@ -46,8 +46,7 @@ GRANT SELECT (id, tenant_id, attempt_id, event_id, event, provider_status, recei
 GRANT SELECT, INSERT, UPDATE ON fraud.strike, fraud.confirmation, fraud.penalty TO {{prefix}}_app;
 GRANT SELECT, UPDATE ON fraud.flag TO {{prefix}}_app;
 GRANT INSERT ON fraud.notice TO {{prefix}}_app;
-GRANT SELECT, UPDATE, DELETE ON jobs.failure TO {{prefix}}_app;
-GRANT SELECT ON jobs.heartbeat, jobs.follower, jobs.schedule TO {{prefix}}_app;
+GRANT SELECT ON jobs.failure, jobs.heartbeat, jobs.follower, jobs.schedule TO {{prefix}}_app;
 
 -- worker: jobs, and sign-in, which comes before any scope is known
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA access, vault, jobs, sdcrs, fraud, payout, masterdata, analytics TO {{prefix}}_worker;

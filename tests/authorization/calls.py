@@ -39,9 +39,28 @@ def _create(world: World, caller: Caller | None) -> dict[str, Any]:
     return {"url": f"{REPORT}/_create", "json": {**body, "RequestInfo": claimed()}}
 
 
-def _update(world: World) -> dict[str, Any]:
-    entry = {"id": str(world.reports["CLOSED"]), "workflow": {"action": "VERIFY"}}
+TAKES = {  # a step that the role takes, though not of a report that is closed
+    "TEACHER": "COMMENT",
+    "MC_OFFICER": "START_FIELD_VISIT",
+    "MC_SUPERVISOR": "REASSIGN",
+    "DISTRICT_ADMIN": "REOPEN",
+    "STATE_ADMIN": "REOPEN",
+}
+
+
+def _step(caller: Caller | None) -> dict[str, Any]:
+    (role,) = caller.roles if caller is not None else ("VERIFIER",)
+    return {"action": TAKES.get(role, "VERIFY"), "comment": "Because"}
+
+
+def _update(world: World, caller: Caller | None) -> dict[str, Any]:
+    entry = {"id": str(world.reports["CLOSED"]), "workflow": _step(caller)}
     return _json(f"{REPORT}/_update", DogReports=[entry])
+
+
+def _transition(world: World, caller: Caller | None) -> dict[str, Any]:
+    entry = {"tenantId": VILLE, "businessId": world.numbers["CLOSED"], **_step(caller)}
+    return _json(f"{PROCESS}/_transition", ProcessInstances=[entry])
 
 
 def _evaluation(world: World) -> dict[str, Any]:
@@ -77,15 +96,13 @@ CALLS: dict[str, Callable[[World, Caller | None], dict[str, Any]]] = {
     },
     "GET /filestore/v1/files/{file_store_id}": lambda w, c: {"url": f"/filestore/v1/files/{w.files['DOG_PHOTO']}"},
     f"POST {REPORT}/_create": _create,
-    f"POST {REPORT}/_update": lambda w, c: _update(w),
-    f"PUT {REPORT}/_update": lambda w, c: _update(w),
+    f"POST {REPORT}/_update": _update,
+    f"PUT {REPORT}/_update": _update,
     f"POST {REPORT}/_search": lambda w, c: _json(f"{REPORT}/_search", searchCriteria={"tenantId": VILLE}),
     f"POST {REPORT}/_count": lambda w, c: _json(f"{REPORT}/_count", searchCriteria={"tenantId": VILLE}),
     f"POST {REPORT}/_track": lambda w, c: _json(f"{REPORT}/_track", trackingId=w.tracking["ASSIGNED"]),
     f"POST {PROCESS}/_search": lambda w, c: _json(f"{PROCESS}/_search?history=true&businessIds={w.numbers['CLOSED']}"),
-    f"POST {PROCESS}/_transition": lambda w, c: _json(
-        f"{PROCESS}/_transition", ProcessInstances=[{"tenantId": VILLE, "businessId": w.numbers["CLOSED"], "action": "VERIFY"}]
-    ),
+    f"POST {PROCESS}/_transition": _transition,
     "POST /location/v1/_boundary": lambda w, c: _json("/location/v1/_boundary", tenantId=VILLE, latitude=11.59, longitude=43.14),
     "POST /fraud/v1/_evaluateSync": lambda w, c: _evaluation(w),
     "POST /payout/v1/_search": lambda w, c: _json("/payout/v1/_search", searchCriteria={"tenantId": VILLE}),

@@ -18,6 +18,7 @@ from pipeline.demo.photos import photo
 from pipeline.filestore.upload import upload
 from pipeline.fraud.editing import drafts
 from pipeline.fraud.editing.checking import active_rules
+from pipeline.fraud.flags.commands import Deed, work
 from pipeline.fraud.flags.raising import Fired, raise_flags
 from pipeline.fraud.penalties import commands as penalties
 from pipeline.ids import uuid7
@@ -66,7 +67,7 @@ class World:
     numbers: dict[str, str] = field(default_factory=dict)
     tracking: dict[str, str] = field(default_factory=dict)
     files: dict[str, UUID] = field(default_factory=dict)
-    things: dict[str, UUID] = field(default_factory=dict)
+    things: dict[str, Any] = field(default_factory=dict)
 
     @property
     def clock(self) -> SettableClock:
@@ -116,7 +117,7 @@ def _sent(world: World, number: int, **changes: Any) -> UUID:
     rt, teacher = world.rt, world.ours["TEACHER"]
     world.clock.advance(HALF_A_DAY)
     at = (SCHOOL_GATE[0] + 0.0007 * (number % 4 - 2), SCHOOL_GATE[1] + 0.0007 * (number % 3 - 1))
-    one = replace(factories.submission(rt, teacher, at=at), **changes)
+    one = replace(factories.submission(rt, teacher, at=at), device_id="phone-of-a-teacher", **changes)
     ids, _ = Intake(rt).create(teacher, VILLE, lambda: [one], None, rt.clock.now())
     return ids[0]
 
@@ -200,6 +201,7 @@ def _fraud(world: World) -> None:
     rule = next(one for one in md.fraud_rules(VILLE) if one.action.type == "FLAG" and not one.action.escalate)
     flagged = world.reports["PENDING_VERIFICATION"]
     punished = factories.account(rt, f"T-punished-{uuid4().hex[:6]}", "TEACHER")
+    world.things["punished"] = punished.account_id
     confirmed = factories.submitted(rt, punished)
     with rt.database.worker() as conn:
         raise_flags(conn, md, [Fired(flagged, VILLE, world.ours["TEACHER"].account_id, rule, Decimal(20), "It fired", now)])
@@ -215,16 +217,26 @@ def _fraud(world: World) -> None:
     with rt.database.begin(admin.scope) as conn:
         world.things["draft"] = drafts.save(conn, md, admin, "dj", uuid7(now), changed, "Too many alarms", now).id
         world.things["penalty"] = conn.execute(text("SELECT id FROM fraud.penalty WHERE report_id = :id"), {"id": confirmed}).scalar_one()
+        penalties.appeal(conn, punished, world.things["penalty"], "It was a real dog", now)
+        penalties.lift(conn, md, admin, world.things["penalty"], "It was a real dog", now)  # a second admin has not approved it yet
+        work(conn, world.ours["VERIFIER"], [world.things["flag"]], Deed("TAKE"), now)
     with rt.database.worker() as conn:  # two reports that a person should compare
-        one, other = sorted((world.reports["VERIFIED"], world.reports["PENDING_VERIFICATION"]))
+        one, other = sorted((world.reports["VERIFIED"], confirmed))
         world.things["pair"] = uuid7(now)
         conn.execute(_PAIR, {"id": world.things["pair"], "tenant_id": VILLE, "one": one, "other": other, "now": now})
 
 
 def _remember(world: World) -> None:
-    """The photos of one report, by kind."""
+    """The photos of one report by kind, and ids of what the jobs have made."""
     with world.rt.database.worker() as conn:
-        rows = conn.execute(
-            text("SELECT evidence_type, file_id FROM sdcrs.evidence WHERE report_id = :id"), {"id": world.reports["CAPTURED"]}
-        )
-        world.files |= {row.evidence_type: row.file_id for row in rows}
+        photos = text("SELECT evidence_type, file_id FROM sdcrs.evidence WHERE report_id = :id")
+        world.files |= {row.evidence_type: row.file_id for row in conn.execute(photos, {"id": world.reports["CAPTURED"]})}
+        waiting = {"id": world.reports["PENDING_VERIFICATION"]}
+        one_packet = "SELECT id FROM packet.log WHERE subject_id = :id ORDER BY id LIMIT 1"
+        world.things["packet"] = conn.execute(text(one_packet), waiting).scalar_one()
+        one_message = "SELECT id FROM sdcrs.notification WHERE report_id = :id ORDER BY id LIMIT 1"
+        world.things["notification"] = conn.execute(text(one_message), waiting).scalar_one()
+        account = conn.execute(text("SELECT provider, vpa_lookup FROM payout.fund_account LIMIT 1")).one_or_none()
+        world.things |= {"provider": account and account.provider, "lookup": account and account.vpa_lookup}
+        references = text("SELECT reference_id FROM payout.attempt WHERE payout_id = :id")
+        world.things["references"] = list(conn.execute(references, {"id": world.things["payout"]}).scalars())

@@ -18,12 +18,11 @@ APP_WRITES = {
     **dict.fromkeys(["payout.reconciliation_run", "payout.reconciliation_item", "payout.reconciliation_step"], ADD),
     **dict.fromkeys(["sdcrs.file", "sdcrs.report", "sdcrs.evidence", "sdcrs.daily_count", "sdcrs.request_key"], WRITE),
     **dict.fromkeys(["payout.fund_account", "payout.payout", "payout.attempt", "payout.monthly_cap"], WRITE),
-    **dict.fromkeys(["vault.person_field", "sdcrs.number_block"], WRITE),
+    "vault.person_field": WRITE,
     **dict.fromkeys(["fraud.strike", "fraud.confirmation", "fraud.penalty"], WRITE),
     "fraud.flag": frozenset({"UPDATE"}),
     "fraud.notice": ADD,
     "fraud.rule_draft": WRITE,
-    "jobs.failure": frozenset({"UPDATE", "DELETE"}),
 }
 WORKER_NEVER = {
     **dict.fromkeys(["audit.event", "audit.seal"], frozenset({"UPDATE"})),
