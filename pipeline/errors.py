@@ -78,7 +78,7 @@ REGISTRY: dict[str, ErrorSpec] = {
         409, "Somebody changed this report meanwhile (version {current}, yours {sent}). Reload it.", ("current", "sent", "state")
     ),
     "SDCRS_CLAIMED_BY_OTHER": ErrorSpec(409, "Another person is working on this report until {until}.", ("until",)),
-    "SDCRS_NOT_YOUR_REPORT": ErrorSpec(403, "This report is assigned to another officer."),
+    "SDCRS_NOT_YOUR_REPORT": ErrorSpec(403, "This report is not assigned to you."),
     "SDCRS_IDEMPOTENCY_CONFLICT": ErrorSpec(409, "The same Idempotency-Key was used with another body. Use a new key."),
     "SDCRS_RETRIES_EXHAUSTED": ErrorSpec(409, "All {maxRetries} retries are used. Resolve this payout manually.", ("maxRetries",)),
     "SDCRS_PAYOUT_UNRESOLVED": ErrorSpec(409, "The provider has not answered for certain yet; a new attempt could pay twice."),

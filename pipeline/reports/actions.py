@@ -21,8 +21,7 @@ from pipeline.reports.workflow import Actor, Item, Outcome, transition
 MAX_UPDATES = 200  # one bulk action from a screen; larger ones are split by their caller
 
 _SEEN = text("""
-    SELECT id, reporter_id = CAST(:reporter_id AS uuid) OR assigned_officer_id = CAST(:officer_id AS uuid) AS theirs,
-           assigned_officer_id IS NOT NULL AND CAST(:officer_id AS uuid) IS NOT NULL AS with_another
+    SELECT id, reporter_id = CAST(:reporter_id AS uuid) OR assigned_officer_id = CAST(:officer_id AS uuid) AS theirs
     FROM sdcrs.report WHERE id = ANY (:ids)
 """)
 
@@ -94,8 +93,8 @@ def _hidden(conn: Connection, caller: Caller, ids: Sequence[UUID]) -> dict[UUID,
     errors: dict[UUID, AppError] = {}
     for report_id in ids:
         row = found.get(report_id)
-        if row is not None and row.with_another and not row.theirs:
-            errors[report_id] = AppError("SDCRS_NOT_YOUR_REPORT")
+        if row is not None and seen.officer_id is not None and not row.theirs:
+            errors[report_id] = AppError("SDCRS_NOT_YOUR_REPORT")  # it may have been taken back while the officer was out
         elif row is None or not row.theirs:
             errors[report_id] = AppError("SDCRS_NOT_FOUND", kind="Report", id=str(report_id))
     return errors

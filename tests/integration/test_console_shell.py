@@ -108,7 +108,7 @@ def test_a_refused_command_shows_the_sentence_of_its_error(rt, people, plain_vie
     with tab(rt, token_for(rt, people.verifier)) as test:
         test.run()
         test.button[1].click().run()
-        assert "assigned to another officer" in test.error[0].value
+        assert "not assigned to you" in test.error[0].value
         assert not test.exception
 
 

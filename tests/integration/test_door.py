@@ -85,7 +85,7 @@ def test_only_the_tables_moves_happen_and_each_has_one_history_row(
     [
         ("supervisor", "VERIFY", "SDCRS_ROLE_NOT_ALLOWED"),
         ("senior", "VERIFY", "SDCRS_ROLE_NOT_ALLOWED"),
-        ("officer", "START_FIELD_VISIT", "SDCRS_NOT_FOUND"),  # it is nobody's yet
+        ("officer", "START_FIELD_VISIT", "SDCRS_NOT_YOUR_REPORT"),  # it is nobody's yet
         ("supervisor", "ASSIGN", "SDCRS_FACT_MISSING"),
         ("admin", "PAYOUT_SUCCESS", "SDCRS_FORBIDDEN"),
         ("verifier", "NONSENSE", "SDCRS_FORBIDDEN"),

@@ -134,7 +134,7 @@ def test_a_report_that_was_taken_back_meanwhile_is_not_visited(rt, people):
         test.run()
         assert factories.do(rt, people.supervisor, report_id, "REASSIGN").ok
         button(test, f"visits.start.{number}").click().run()
-        assert "Somebody changed this report meanwhile" in shown(test)
+        assert "This report is not assigned to you" in shown(test)
     assert factories.status_of(rt, report_id) == "VERIFIED"
 
 
