@@ -64,6 +64,7 @@ class Settings:
     selfie_days: int
     # proxies that are believed when they say who asks and whether by TLS
     trusted_proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
+    log_json: bool = False  # one JSON object a line, and a line for each request
     bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
     embedded_fsync: bool = True  # False: the embedded server is for tests, and a power cut may lose its data
     validator_networks: tuple[str, ...] = ()  # networks of our own in which validators may be called
@@ -154,6 +155,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         packet_body_days=number("PACKET_BODY_DAYS", 400, 1, 36500),
         selfie_days=number("SELFIE_DAYS", 90, 1, 36500),
         trusted_proxies=_networks("TRUSTED_PROXIES", text("TRUSTED_PROXIES") or "127.0.0.1 ::1"),
+        log_json=_log_format(text("LOG_FORMAT"), env) == "json",
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
         embedded_fsync=fsync,
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),
@@ -178,6 +180,13 @@ def _sign_in(text: Callable[[str], str | None]) -> dict[str, Any]:
         "oidc_roles": _pairs("OIDC_ROLES", text("OIDC_ROLES"), right=ROLES),
         "oidc_state": text("OIDC_STATE"),
     }
+
+
+def _log_format(raw: str | None, env: str) -> str:
+    chosen = raw or ("json" if env == "production" else "text")
+    if chosen not in ("json", "text"):
+        raise AppError("SDCRS_BAD_SETTING", setting="LOG_FORMAT", detail=f"{chosen!r} is neither json nor text")
+    return chosen
 
 
 def _networks(name: str, raw: str | None) -> tuple[str, ...]:

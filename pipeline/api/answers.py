@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from pipeline.api.call import Call
 from pipeline.errors import AppError
+from pipeline.logs import of_request
 from pipeline.packets.contracts.common import error_body, response_info
 
 LOGGER = logging.getLogger(__name__)
@@ -51,6 +53,16 @@ def refused(call: Call, errors: Sequence[AppError]) -> Response:
 
 def carry_out(work: Work, call: Call) -> Response:
     """The answer of a room's function, whatever happens in it; runs in a thread of the gate."""
+    with of_request(str(call.correlation_id)):
+        begun = time.monotonic()
+        answer = _carried_out(work, call)
+        if call.rt.settings.log_json:
+            took_ms = round((time.monotonic() - begun) * 1000, 1)
+            LOGGER.info("request", extra={"method": call.method, "route": call.route, "status": answer.status_code, "tookMs": took_ms})
+        return answer
+
+
+def _carried_out(work: Work, call: Call) -> Response:
     try:
         return work(call)
     except AppError as error:

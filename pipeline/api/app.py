@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from pipeline import logs
 from pipeline.access.passwords import CONCURRENT_HASHES
 from pipeline.api import boundary, files, fraud, health, openapi, own_data, payouts, reports, sso, tracking, users, webhook, workflow
 from pipeline.api.answers import internal_error, refused
@@ -38,6 +39,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The app of a process of its own: settings from the environment, the database opened at the start and closed at the end."""
     chosen = settings or load()
+    logs.set_up(as_json=chosen.log_json)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -67,6 +67,7 @@ class Call:
     parts: Parts
     method: str
     path: str
+    route: str  # as it was declared: ids in it are placeholders
     headers: Headers
     query: Mapping[str, str]
     path_params: Mapping[str, str]

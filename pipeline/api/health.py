@@ -134,6 +134,8 @@ def _count(call: Call) -> Iterator[str]:
         payouts = queries.rows(conn, "operations.payouts", tenants=tenants)
         flow = dict(queries.one(conn, "operations.flow") or {})
         unsealed_s = unsealed_for_s(conn, call.now)
+        ages = {row["age"]: row["payouts"] for row in queries.rows(conn, "operations.payouts_by_age", tenants=tenants, now=call.now)}
+        followers = queries.rows(conn, "operations.followers")
     yield "# HELP sdcrs_reports Reports by state."
     yield "# TYPE sdcrs_reports gauge"
     yield from (f'sdcrs_reports{{state="{row["state"]}"}} {row["reports"]}' for row in by_state)
@@ -147,6 +149,16 @@ def _count(call: Call) -> Iterator[str]:
     yield from (f'sdcrs_failures_waiting{{job="{row["job"]}"}} {row["waiting"]}' for row in failures)
     yield "# TYPE sdcrs_payouts gauge"
     yield from (f'sdcrs_payouts{{status="{row["status"]}"}} {row["payouts"]}' for row in payouts)
+    yield "# HELP sdcrs_payouts_pending Payouts not settled, by how long ago they were begun."
+    yield "# TYPE sdcrs_payouts_pending gauge"
+    yield from (f'sdcrs_payouts_pending{{age="{age}"}} {ages.get(age, 0)}' for age in ("1h", "1d", "3d", "older"))
+    yield "# HELP sdcrs_follower_behind Transactions between a follower's place and the newest that it could have read."
+    yield "# TYPE sdcrs_follower_behind gauge"
+    yield from (f'sdcrs_follower_behind{{follower="{row["name"]}"}} {row["behind"]}' for row in followers)
+    if flow.get("at_provider") and flow.get("webhook_last_at") is not None:  # silence means something only while something is awaited
+        yield "# HELP sdcrs_webhook_silent_seconds Since when the provider has told nothing, while it has payouts in hand."
+        yield "# TYPE sdcrs_webhook_silent_seconds gauge"
+        yield f"sdcrs_webhook_silent_seconds {_age(flow['webhook_last_at'], call.now)}"
     for name, column in (
         ("sdcrs_worker_silent_seconds", "worker_seen_at"),
         ("sdcrs_webhook_age_seconds", "webhook_received_at"),

@@ -51,6 +51,7 @@ def call_of(request: Request) -> Call:
         parts=parts,
         method=request.method,
         path=str(request.scope["path"]),
+        route=str(getattr(request.scope.get("route"), "path", "unknown")),
         headers=request.headers,
         query=request.query_params,
         path_params=request.path_params,

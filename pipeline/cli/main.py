@@ -5,10 +5,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 130 interrupted. Dat
 
 import argparse
 import importlib
-import logging
 import sys
 from collections.abc import Sequence
 
+from pipeline import logs
 from pipeline.errors import AppError
 from pipeline.settings import load
 
@@ -50,10 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             module.arguments(command)
             command.set_defaults(run=module.run)
     args = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.set_up(as_json=False)
     try:
-        return int(args.run(args, load()))
+        settings = load()
+        logs.set_up(as_json=settings.log_json)
+        return int(args.run(args, settings))
     except AppError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 1
