@@ -244,3 +244,9 @@ def test_the_lock_holds_versions_and_hashes_only_and_every_requirement():
     wanted = re.findall(r"^([a-z0-9-]+)(?:\[\w+\])?>=[^,]+(,<\S+)?", read(Path("requirements.txt")), re.MULTILINE)
     assert {name for name, _ in wanted} - set(entries) == set()
     assert "django" not in entries
+
+
+def test_every_promise_of_security_names_a_test_that_exists():
+    named = re.findall(r"`(tests/[\w/.]+)`", read(Path("SECURITY.md")))
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
