@@ -43,6 +43,7 @@ check: install  ## style, types, layers and generated documents; changes nothing
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(PY) -m docs.build --check
+	@$(PY) .ci/audit.py
 
 fix: install  ## format, apply safe fixes, write the generated documents
 	@$(BIN)/ruff check --fix .
