@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext, perform
-from dashboard.widgets import outcomes, payout_bulk, payout_hand, payout_part, payout_retry, payout_story, people, picking
+from dashboard.widgets import outcomes, payout_bulk, payout_hand, payout_part, payout_retry, payout_story, people, picking, reveal
 from dashboard.widgets import payout_acts as acts
 from dashboard.widgets import payout_words as words
 from dashboard.widgets.payout_acts import Subject, key
@@ -62,6 +62,7 @@ def _one(ctx: PageContext, row: RowMapping) -> None:
         payee = words.payee(row, ctx.runtime.masterdata.current().tenant(row["tenant_id"]).payee_verification)
         if payee:
             st.caption(payee)
+        reveal.phone(ctx, row["beneficiary_id"], who, row["report_number"])
         if can(ctx.caller, "retry_payout"):
             _acts(ctx, row, attempts, known)
         payout_part.show(view, row, row, attempts, known, zone)

@@ -85,3 +85,23 @@ def test_who_is_no_verified_payee_is_named_so(house):
     with open_page(house, house.people.auditor, report=number_of(house, report_id)) as test:
         test.run()
         assert "Payee not verified yet" in shown(test)
+
+
+def test_a_phone_number_is_shown_once_to_an_admin_who_says_what_for(house):
+    report_id = failed(house)
+    number = number_of(house, report_id)
+    with open_page(house, house.people.district_admin, report=number) as test:
+        test.run()
+        assert "9876543210" not in shown(test)
+        button(test, f"reveal.show.{number}").click().run()
+        assert "9876543210" not in shown(test), "no reason, no number"
+        test.text_input(key=f"reveal.purpose.{number}").set_value("To ask for another UPI address").run()
+        button(test, f"reveal.show.{number}").click().run()
+        assert "9876543210" in shown(test)
+        test.run()
+        assert "9876543210" not in shown(test), "it is shown once"
+    (look,) = house.all("SELECT purpose FROM audit.event WHERE action = 'REVEAL'")
+    assert look.purpose == "To ask for another UPI address"
+    with open_page(house, house.people.auditor, report=number) as test:
+        test.run()
+        assert not [one for one in test.button if one.key == f"reveal.show.{number}"]
