@@ -37,10 +37,14 @@ _INSERT = text("""
                                 idle_expires_at, expires_at)
     VALUES (:id, :tenant_id, :account_id, :token_hash, :kind, :roles, :scope, :now, :now, :idle, :expires)
 """)
+# A role counts while both have it, the session and the account: one that is taken away ends at once, one that is given comes with the
+# next sign-in. Nobody takes a session along into another tenant.
 _READ = text("""
-    SELECT s.id, s.account_id, s.kind, s.roles, s.scope, s.last_seen_at, a.username, a.tenant_id, a.wards, a.locale, a.school_name, a.demo
+    SELECT s.id, s.account_id, s.kind, s.scope, s.last_seen_at, a.username, a.tenant_id, a.wards, a.locale, a.school_name, a.demo,
+           ARRAY(SELECT role FROM unnest(s.roles) AS role WHERE role = ANY (a.roles)) AS roles
     FROM access.session s JOIN access.account a ON a.id = s.account_id
     WHERE s.token_hash = :token_hash AND s.revoked_at IS NULL AND s.idle_expires_at > :now AND s.expires_at > :now AND a.active
+      AND s.roles && a.roles AND s.tenant_id = a.tenant_id
 """)
 _TOUCH = text(
     "UPDATE access.session SET last_seen_at = :now, idle_expires_at = least(:idle, expires_at) WHERE id = :id AND revoked_at IS NULL"
