@@ -93,7 +93,7 @@ def make(token: str | None, wanted: Wanted, kind: Kind) -> bytes:
             "rows": len(rows),
             "queue": wanted.queue,
             "tenants": params["tenants"],
-            "text": wanted.filter.text or None,
+            "searched": bool(wanted.filter.text),  # not for what: it may be a person's address
             "reason": wanted.filter.reason,
             "teachers": None if params["teachers"] is None else [str(one) for one in params["teachers"]],
             "from": None if params["from_at"] is None else params["from_at"].isoformat(),

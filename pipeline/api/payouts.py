@@ -74,13 +74,16 @@ def retry_payouts(call: Call) -> Response:
     with call.rt.database.begin(caller.scope) as conn:
         earlier = begin_request(conn, key, caller.tenant_id, call.now, {}) if key is not None else None
         if earlier is not None:
-            return ok(call, {"results": earlier["results"]})
+            before = zip(sent.report_ids, earlier["results"], strict=True)
+            return ok(call, {"results": [_result(entry, None) if result is None else result for entry, result in before]})
         kept = stored_body("09/07", call, {name: value for name, value in call.body.items() if name != "beneficiaryVpa"}, {})
         done = retry(conn, call.md, call.rt.vault, caller, ids, call.now, sent.beneficiary_vpa, kept) if ids else []
         by_id: dict[UUID | None, Retried] = {result.report_id: result for result in done}
         results = [_result(entry, by_id.get(as_uuid(entry))) for entry in sent.report_ids]
         if key is not None:
-            finish_request(conn, key, {"results": results})
+            # what is no id of ours is not kept: it may be anything, and the same request says it again
+            kept_results = [None if as_uuid(entry) is None else result for entry, result in zip(sent.report_ids, results, strict=True)]
+            finish_request(conn, key, {"results": kept_results})
     return ok(call, {"results": results})
 
 

@@ -12,12 +12,13 @@ from uuid import uuid4
 
 import httpx
 
+from pipeline.api.app import build
 from pipeline.clock import SettableClock
 from pipeline.demo.photos import photo
 from pipeline.jobs.job import Job
 from pipeline.jobs.worker import run_until_idle
 from pipeline.payouts.standin import own_sandbox
-from pipeline.replay.run import served
+from pipeline.replay.run import listening, served
 from pipeline.runtime import Runtime, assemble
 from pipeline.work import all_jobs
 from tests import factories
@@ -168,7 +169,7 @@ def open_town(rt: Runtime) -> Iterator[Town]:
     with own_sandbox(rt.database, None) as nowhere:
         # the sandbox needs our address and we need its, so the API goes up first with a sandbox address that is set after
         own = assemble(replace(rt.settings, razorpayx_base_url=nowhere), rt.database, rt.clock)
-        with served(own) as api_url, closing(httpx.Client(base_url=api_url, timeout=30, trust_env=False)) as http:
+        with served(build(own), listening()) as api_url, closing(httpx.Client(base_url=api_url, timeout=30, trust_env=False)) as http:
             with own_sandbox(rt.database, f"{api_url}/webhook/v1/razorpay") as sandbox_url:
                 ours = assemble(replace(rt.settings, razorpayx_base_url=sandbox_url), rt.database, rt.clock)
                 with closing(httpx.Client(base_url=sandbox_url, timeout=30, trust_env=False)) as sandbox:

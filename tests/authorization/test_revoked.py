@@ -151,9 +151,7 @@ def acting_views(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("path", matrix.PAGES)
-def test_the_next_click_does_nothing_and_the_page_with_its_fragment_is_gone(
-    rt: Runtime, acting_views: None, path: str, way: str
-) -> None:
+def test_the_next_click_does_nothing_and_the_page_with_its_fragment_is_gone(rt: Runtime, acting_views: None, path: str, way: str) -> None:
     role = min(matrix.roles_of(matrix.PAGES[path]["open"]))
     caller = somebody(rt, role)
     with tab(rt, token_for(rt, caller), path) as test:

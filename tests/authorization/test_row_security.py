@@ -30,6 +30,7 @@ ABOUT_EVERYBODY = {
     "operations.oldest_by_state": "figures for /metrics, asked as the worker",
     "operations.failures": "figures for /metrics, asked as the worker",
     "operations.flow": "figures for /metrics, asked as the worker",
+    "operations.followers": "figures for /metrics, asked as the worker",
     "operations.payouts": "figures for /metrics, asked as the worker",
     "operations.schema": "the number of the schema",
     "operations.anybody": "whether the key opens what is stored, asked as the worker",
