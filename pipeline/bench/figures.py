@@ -61,9 +61,9 @@ def as_text(result: Result) -> list[str]:
         else f"   published: {result.published:g}/s on 16 vCPU, ours is {result.rate / result.published:.1f} times that"
     )
     lines.append(f"  {result.rate:.1f} lifecycles/s ({result.lifecycles} in {result.seconds:.0f} s){published}")
-    lines += _table("answer", result.answers)
+    lines += table("answer", result.answers)
     if result.waits:
-        lines += _table("waits for", result.waits)
+        lines += table("waits for", result.waits)
     if result.cpu_ms:
         used = ", ".join(f"{name} {ms:.1f}" for name, ms in result.cpu_ms.items())
         lines.append(f"  processor ms per lifecycle: {used}; in all {sum(result.cpu_ms.values()):.1f}")
@@ -89,7 +89,8 @@ def as_data(result: Result) -> dict[str, Any]:
     }
 
 
-def _table(what: str, rows: Mapping[str, Spread]) -> list[str]:
+def table(what: str, rows: Mapping[str, Spread]) -> list[str]:
+    """A line for each row, under a head."""
     width = max(len(what), *(len(name) for name in rows)) if rows else len(what)
     lines = [f"  {what:<{width}} {'n':>7} {'p50 ms':>9} {'p95 ms':>9} {'p99 ms':>9} {'max ms':>9} {'refused':>8}"]
     for name, one in rows.items():

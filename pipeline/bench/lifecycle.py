@@ -49,7 +49,7 @@ def run(settings: Settings, programs: Programs, folder: Path, plan: Plan, say: S
         captures = -(-_captures(plan) // len(staff.officers))
         ready = stock.prepare(house.rt, teachers, PER_TEACHER, staff.officers, captures, plan.seed)
         say(f"{needed:,} reports can be sent ({time.monotonic() - began:.0f} s)")
-        _put_off_reconciliation(house)
+        put_off_reconciliation(house)
         house.start(*PROGRAMS)
         house.wait_ready(*PROGRAMS)
         with open_clients(house.api_url, CLIENTS) as clients:
@@ -87,7 +87,7 @@ def _captures(plan: Plan) -> int:
     return int(RATES["paid"] * (plan.seconds + WARM_S) + RATES["arrivals"] * (plan.arrivals_s + WARM_S)) + 100
 
 
-def _put_off_reconciliation(house: House) -> None:
+def put_off_reconciliation(house: House) -> None:
     """The weekly run would find that the provider knows nothing of the copied payouts."""
     with house.rt.database.worker() as conn:
         conn.execute(

@@ -19,7 +19,7 @@ PLACE = (11.5886, 43.1456)  # inside the tenant, in ward W005
 OFFICERS = 40  # a load of some dozens each at the peak
 ACCOUNTS_AT_ONCE = 2_000  # a statement of a few hundred kilobytes
 Value = TypeVar("Value")
-STAFF = (("VERIFIER", "BV", 4), ("MC_SUPERVISOR", "BS", 2), ("MC_OFFICER", "BO", OFFICERS), ("DISTRICT_ADMIN", "BD", 1))
+STAFF = (("VERIFIER", "BV", 4), ("MC_SUPERVISOR", "BS", 2), ("MC_OFFICER", "BO", OFFICERS), ("DISTRICT_ADMIN", "BD", 4))
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class Staff:
     verifiers: tuple[Person, ...]
     supervisors: tuple[Person, ...]
     officers: tuple[Person, ...]
-    admin: Person
+    admins: tuple[Person, ...]
 
 
 def hire(rt: Runtime) -> Staff:
     """Make the staff and sign it in."""
     found = {
-        role: tuple(_sign_in(rt, _accounts(rt, [(f"{prefix}{n:03d}", role, {}) for n in range(count)]))) for role, prefix, count in STAFF
+        role: tuple(sign_in(rt, _accounts(rt, [(f"{prefix}{n:03d}", role, {}) for n in range(count)]))) for role, prefix, count in STAFF
     }
-    return Staff(found["VERIFIER"], found["MC_SUPERVISOR"], found["MC_OFFICER"], found["DISTRICT_ADMIN"][0])
+    return Staff(found["VERIFIER"], found["MC_SUPERVISOR"], found["MC_OFFICER"], found["DISTRICT_ADMIN"])
 
 
 def teachers(rt: Runtime, count: int, prefix: str, vpa: str = "{name}@okaxis") -> list[Person]:
     """Make teachers and sign them in. `vpa` names the address to which each is paid."""
-    return list(_sign_in(rt, enrol(rt, count, prefix, vpa)))
+    return list(sign_in(rt, enrol(rt, count, prefix, vpa)))
 
 
 def enrol(rt: Runtime, count: int, prefix: str, vpa: str = "{name}@okaxis") -> list[NewAccount]:
@@ -81,7 +81,8 @@ def _accounts(rt: Runtime, wanted: Sequence[tuple[str, str, dict[str, str]]]) ->
     return accounts
 
 
-def _sign_in(rt: Runtime, accounts: Sequence[NewAccount]) -> Iterator[Person]:
+def sign_in(rt: Runtime, accounts: Sequence[NewAccount]) -> Iterator[Person]:
+    """Open a session for each, as an app does."""
     now: datetime = rt.clock.now()
     for some in parts_of(accounts, ACCOUNTS_AT_ONCE):
         with rt.database.worker() as conn:

@@ -11,6 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from pipeline.bench.api import Plan as ApiPlan
+from pipeline.bench.api import run as measure_api
+from pipeline.bench.api_figures import Scene
 from pipeline.bench.duplicates import run as measure_duplicates
 from pipeline.bench.evidence import QUICK_SECONDS, SECONDS, measure_evidence
 from pipeline.bench.figures import Result, as_data, as_text
@@ -35,6 +38,8 @@ EXAMPLES = """examples:
   python -m pipeline bench validate --existing 50000 --reports 5000
   python -m pipeline bench duplicates                   photo search over 9,000,000 hashes, half an hour and 5 GB of disk
   python -m pipeline bench duplicates --quick           the same over 200,000
+  python -m pipeline bench api                          every call of the API on 1,000,000 reports, ten minutes
+  python -m pipeline bench api --reports 50000 --seconds 3
   python -m pipeline bench reconcile                    1,000,000 payouts on three sides, two minutes, no database
 
 It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
@@ -42,7 +47,10 @@ DATABASE_URL and DATABASE_OWNER_URL set its database is made on that server.
 """
 FULL = Plan((100_000, 1_000_000), 40, 75)
 QUICK = Plan((10_000,), 10, 15)
+API = ApiPlan(1_000_000, 5, 75)
+API_QUICK = ApiPlan(20_000, 2, 20)
 SERVICES = ("sandbox", "worker", "api")
+PROGRAMS = (*SERVICES, "console")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +58,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="lifecycle",
-        choices=["lifecycle", "rules", "evidence", "validate", "duplicates", "reconcile"],
+        choices=["lifecycle", "api", "rules", "evidence", "validate", "duplicates", "reconcile"],
         help="what to measure (lifecycle)",
     )
     parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (40); the open one lasts twice as long")
-    parser.add_argument("--reports", type=int, metavar="N", help="validate: reports to be judged (100000)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of each closed loop (40; api: 5); the open one lasts longer")
+    parser.add_argument("--reports", type=int, metavar="N", help="validate: reports to be judged (100000); api: reports there (1000000)")
     parser.add_argument("--workers", type=int, metavar="N", help="validate: worker processes (one a core)")
     parser.add_argument("--hashes", type=int, metavar="N", help="duplicates: photos in the window (9000000)")
     parser.add_argument("--payouts", type=int, metavar="N", help="reconcile: payouts on each side (1000000)")
@@ -69,6 +77,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.what == "rules":
         return _rules(args)
+    if args.what == "api":
+        return _api(args, settings)
     if args.what == "evidence":
         return _evidence(args)
     if args.what == "validate":
@@ -99,6 +109,22 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         scenes = [as_data(result) if isinstance(result, Result) else result.as_data() for result in results]
         print(json.dumps({"surroundings": surroundings(), "cores": os.cpu_count(), "scenes": scenes}, indent=2))
     return 1 if any(isinstance(result, Result) and result.errors for result in results) else 0
+
+
+def _api(args: argparse.Namespace, settings: Settings) -> int:
+    base = API_QUICK if args.quick else API
+    seconds = args.seconds or base.closed_s
+    plan = ApiPlan(args.reports or base.reports, seconds, base.open_s if args.seconds is None else 15 * seconds, args.seed)
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = settings.data_dir / f"bench-{os.getpid()}"
+    results = []
+    for result in measure_api(settings, tended, folder, plan, lambda line: print(line, file=sys.stderr, flush=True)):
+        results.append(result)
+        if not args.json:
+            print("\n".join(result.as_text()), flush=True)
+    if args.json:
+        print(json.dumps({"cores": os.cpu_count(), "scenes": [result.as_data() for result in results]}, indent=2))
+    return 1 if any(isinstance(result, Scene) and result.errors for result in results) else 0
 
 
 def _rules(args: argparse.Namespace) -> int:
@@ -150,7 +176,7 @@ def programs(settings: Settings) -> Mapping[str, Program]:
     return {
         name: Program(part.command, part.environment, f"http://127.0.0.1:{part.port}{part.ready_path}" if part.ready_path else None)
         for name, part in table.items()
-        if name in SERVICES
+        if name in PROGRAMS
     }
 
 
