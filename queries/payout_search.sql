@@ -4,7 +4,8 @@
 WITH matching AS NOT MATERIALIZED (
     SELECT o.id, o.tenant_id, o.status, o.created_at
     FROM payout.payout o
-    WHERE (CAST(:report_number AS text) IS NULL OR o.report_number = CAST(:report_number AS text))
+    WHERE (CAST(:report_number AS text) IS NULL OR o.report_id = (
+            SELECT r.id FROM sdcrs.report r WHERE r.report_number = CAST(:report_number AS text)))
       AND (CAST(:created_from AS timestamptz) IS NULL OR o.created_at >= CAST(:created_from AS timestamptz))
       AND (CAST(:created_to AS timestamptz) IS NULL OR o.created_at <= CAST(:created_to AS timestamptz))
 ),

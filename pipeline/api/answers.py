@@ -1,6 +1,5 @@
 """Answers as bytes: a body, or the errors of the registry in their one shape."""
 
-import json
 import logging
 import time
 import traceback
@@ -10,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import errors as pg
+from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
@@ -113,4 +113,4 @@ def _headers(error: AppError) -> dict[str, str]:
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(body)  # the library's own took a tenth of the threads' time, during which nobody else has the interpreter

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -14,6 +15,7 @@ from pipeline.access.passwords import CONCURRENT_HASHES
 from pipeline.api import boundary, files, fraud, health, openapi, own_data, payouts, reports, sso, tracking, users, webhook, workflow
 from pipeline.api.answers import internal_error, refused
 from pipeline.api.call import Parts
+from pipeline.api.direct import Direct
 from pipeline.api.gate import MAX_WAIT_S, Gate
 from pipeline.api.rates import Rates
 from pipeline.api.serving import call_of
@@ -33,6 +35,10 @@ UPLOAD_WAIT_S = 10.0  # who has sent megabytes rather waits than sends them agai
 UPLOADS_WAITING = 32  # their photos lie on the disk, not in memory, until their turn
 POOL_SIZE = THREADS + CONCURRENT_HASHES + SPARE_CONNECTIONS + pool.MOST
 
+# How long a thread that computes may keep the interpreter from the others. Python's own 5 ms are longer than most answers take,
+# and an answer asks for the interpreter again after each of its statements.
+TURN_S = 0.0005
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -40,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The app of a process of its own: settings from the environment, the database opened at the start and closed at the end."""
     chosen = settings or load()
     logs.set_up(as_json=chosen.log_json)
+    sys.setswitchinterval(TURN_S)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -91,8 +98,10 @@ def _app(lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
         exception_handlers={HTTPException: _no_route, Exception: _fault},
     )
-    for room in (users, sso, own_data, files, reports, workflow, boundary, fraud, payouts, webhook, tracking, health):
-        app.include_router(room.router)
+    rooms = [room.router for room in (reports, tracking, files, users, sso, own_data, workflow, boundary, fraud, payouts, webhook, health)]
+    for router in rooms:
+        app.include_router(router)
+    app.add_middleware(Direct, rooms=rooms)
     app.openapi = lambda: openapi.schema(app)  # type: ignore[method-assign]
     return app
 

@@ -17,9 +17,12 @@ from pipeline.reports.workflow import Item
 MAX_OFFICERS = 500  # of one tenant, on one screen
 
 _OFFICERS = text("""
-    SELECT a.id, a.username, a.tenant_id, a.wards, a.on_duty, a.max_load, a.active,
-           (SELECT count(*) FROM sdcrs.report r WHERE r.assigned_officer_id = a.id AND r.status IN ('ASSIGNED', 'IN_PROGRESS')) AS load
+    SELECT a.id, a.username, a.tenant_id, a.wards, a.on_duty, a.max_load, a.active, coalesce(l.load, 0) AS load
     FROM access.account a
+    LEFT JOIN (
+        SELECT r.assigned_officer_id, count(*) AS load FROM sdcrs.report r
+        WHERE r.tenant_id = :tenant_id AND r.status IN ('ASSIGNED', 'IN_PROGRESS') GROUP BY r.assigned_officer_id
+    ) l ON l.assigned_officer_id = a.id
     WHERE a.tenant_id = :tenant_id AND a.roles @> ARRAY['MC_OFFICER'] AND (NOT :active OR a.active)
     ORDER BY a.username LIMIT :limit
 """)

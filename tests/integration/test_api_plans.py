@@ -11,6 +11,7 @@ import queries
 from pipeline.api.report_read import COUNT_LIMIT
 from pipeline.database.engine import psycopg_url
 from pipeline.database.urls import Urls
+from pipeline.reports import assignment
 from pipeline.runtime import Runtime
 from tests.factories import VILLE, account
 
@@ -83,6 +84,32 @@ def test_a_total_is_counted_by_an_index(rt: Runtime, rare: UUID, screen: dict[st
     found = plan(rt, "reports.total", **asked, count_limit=COUNT_LIMIT)
     assert "Index" in found
     assert "Seq Scan on report" not in found
+
+
+def test_an_officers_load_is_counted_for_all_officers_at_once(rt: Runtime, rare: UUID) -> None:
+    with rt.database.begin([VILLE]) as conn:
+        params = {"tenant_id": VILLE, "active": True, "limit": 500}
+        found = "\n".join(conn.execute(text(f"EXPLAIN {assignment._OFFICERS.text}"), params).scalars())
+    assert "SubPlan" not in found
+    assert "Seq Scan on report" not in found
+
+
+@pytest.mark.parametrize(
+    ("asked", "indexes"),
+    [
+        ({}, ["Index Only Scan Backward using payout_queue"]),  # in the order of the page: nothing is sorted that is not shown
+        ({"report_number": "DR-DJ-2026-0000500"}, ["report_report_number_key", "payout_report_id_key"]),
+    ],
+)
+def test_payouts_are_found_by_their_indexes(rt: Runtime, rare: UUID, asked: dict[str, Any], indexes: list[str]) -> None:
+    nothing = dict.fromkeys(("report_number", "created_from", "created_to"))
+    page = {"tenants": [VILLE], "statuses": ["INITIATED", "COMPLETED"], "offset": 0, "limit": 20, "count_limit": COUNT_LIMIT}
+    explain = text("EXPLAIN " + str(queries.statement("payout_search.page")))
+    with rt.database.begin([VILLE]) as conn:
+        for costly in ("seqscan", "sort", "bitmapscan"):  # there are no payouts here; what counts is that an index serves
+            conn.execute(text(f"SET LOCAL enable_{costly} = off"))
+        found = "\n".join(conn.execute(explain, {**nothing, **page, **asked}).scalars())
+    assert all(index in found for index in indexes), found
 
 
 def test_a_prepared_search_is_still_planned_for_what_is_asked(rt: Runtime, rare: UUID) -> None:
