@@ -5,6 +5,7 @@ address is the client's only where TRUSTED_PROXIES names the proxy.
 """
 
 import hashlib
+import time
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
@@ -30,16 +31,41 @@ WEBHOOK = Rate("webhook", 6000)  # the provider sends what it has to tell after 
 STRANGER = Rate("stranger", 6000)  # signed photo links, and clients whose token is in the body
 SESSION = Rate("session", 6000)  # another service acts for a whole state with one session
 
+SWEEP_S = 60.0  # counters live for two minutes; some hundred thousand clients of a minute take some tens of megabytes
 _PUBLIC = ("/track/", "/sdcrs-services/v1/report/_track")
 _SIGN_IN = ("/user/oauth/", "/sso/")
 _FREE = frozenset({"/livez", "/readyz"})  # a load balancer asks as often as it likes
+
+
+class Counters(MemoryStorage):
+    """The library's counters, swept now and then by who counts. Threads share them.
+
+    The library starts a thread for its sweep with nearly every request, which then looks at every client there is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sweep_at = 0.0
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        now = time.time()  # noqa: TID251 - by which the library counts its windows
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_S
+            for old in [name for name, ends in self.expirations.copy().items() if ends <= now]:
+                self.clear(old)
+        with self.locks[key]:
+            if self.expirations.get(key, 0.0) <= now:
+                self.storage[key] = 0
+                self.expirations[key] = now + expiry
+            self.storage[key] += amount
+            return self.storage[key]
 
 
 class Rates:
     """The counters of one process. Threads share them."""
 
     def __init__(self) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(Counters())
         self._items = {rate: RateLimitItemPerMinute(rate.per_minute) for rate in (PUBLIC, SIGN_IN, WEBHOOK, STRANGER, SESSION)}
 
     def check(self, path: str, client: str, token: str) -> None:
