@@ -20,7 +20,7 @@ from pipeline.bench.evidence import phone_photo
 from pipeline.bench.figures import spread
 from pipeline.bench.floor import Floor
 from pipeline.bench.house import Programs, Say, open_house
-from pipeline.bench.lifecycle import PAYS_AT_ONCE, PER_TEACHER, put_off_reconciliation
+from pipeline.bench.lifecycle import PAYS_AT_ONCE, PER_TEACHER, put_off_the_past
 from pipeline.bench.requests import CREATE, MIX, UPDATE, UPLOAD, Requests
 from pipeline.settings import Settings
 
@@ -66,7 +66,7 @@ def run(settings: Settings, programs: Programs, folder: Path, plan: Plan, say: S
         staff = people.hire(rt)
         sending = people.teachers(rt, -(-_creates(plan) // PER_TEACHER), "BT")
         ready = stock.prepare(rt, sending, PER_TEACHER, staff.officers, 1, plan.seed)
-        put_off_reconciliation(house)
+        put_off_the_past(house)
         house.start(*PROGRAMS)
         house.wait_ready(*PROGRAMS)
         with open_clients(house.api_url, MAKERS) as clients:

@@ -11,7 +11,7 @@ import queries
 from pipeline.api.report_read import COUNT_LIMIT
 from pipeline.database.engine import psycopg_url
 from pipeline.database.urls import Urls
-from pipeline.reports import assignment
+from pipeline.reports import assignment, retention
 from pipeline.runtime import Runtime
 from tests.factories import VILLE, account
 
@@ -110,6 +110,19 @@ def test_payouts_are_found_by_their_indexes(rt: Runtime, rare: UUID, asked: dict
             conn.execute(text(f"SET LOCAL enable_{costly} = off"))
         found = "\n".join(conn.execute(explain, {**nothing, **page, **asked}).scalars())
     assert all(index in found for index in indexes), found
+
+
+def test_a_file_is_found_in_the_evidence_by_its_index(rt: Runtime, rare: UUID) -> None:
+    with rt.database.worker() as conn:
+        conn.execute(text("SET LOCAL enable_seqscan = off"))  # there is no evidence here; what counts is that an index serves
+        found = conn.execute(text("EXPLAIN SELECT report_id FROM sdcrs.evidence WHERE file_id = :id"), {"id": rare}).scalars()
+        assert "evidence_by_file" in "\n".join(found)
+        # an order by which the oldest come first, so that the first few hundred cost what they are and not what there is
+        params = {"before": rt.clock.now(), "now": rt.clock.now(), "undecided": list(retention.UNDECIDED), "limit": 200}
+        conn.execute(text("SET LOCAL enable_sort = off"))
+        plan = "\n".join(conn.execute(text(f"EXPLAIN {retention._GIVE_UP.text}"), params).scalars())
+    assert "evidence_by_file" in plan
+    assert "evidence_selfie_kept" in plan
 
 
 def test_a_prepared_search_is_still_planned_for_what_is_asked(rt: Runtime, rare: UUID) -> None:
