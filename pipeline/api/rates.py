@@ -5,13 +5,13 @@ address is the client's only where TRUSTED_PROXIES names the proxy.
 """
 
 import hashlib
-import time
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from pipeline.clock import Clock, SystemClock
 from pipeline.errors import AppError
 
 WINDOW_S = 60  # who waits so long has a whole minute's share again
@@ -31,6 +31,7 @@ WEBHOOK = Rate("webhook", 6000)  # the provider sends what it has to tell after 
 STRANGER = Rate("stranger", 6000)  # signed photo links, and clients whose token is in the body
 SESSION = Rate("session", 6000)  # another service acts for a whole state with one session
 
+CLOCK: Clock = SystemClock()
 SWEEP_S = 60.0  # counters live for two minutes; some hundred thousand clients of a minute take some tens of megabytes
 _PUBLIC = ("/track/", "/sdcrs-services/v1/report/_track")
 _SIGN_IN = ("/user/oauth/", "/sso/")
@@ -48,7 +49,7 @@ class Counters(MemoryStorage):
         self._sweep_at = 0.0
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        now = time.time()  # noqa: TID251 - by which the library counts its windows
+        now = CLOCK.now().timestamp()  # as the library counts
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_S
             for old in [name for name, ends in self.expirations.copy().items() if ends <= now]:

@@ -92,6 +92,6 @@ def put_off_the_past(house: House) -> None:
     payouts, and the erasure a year of selfies at once, which a running installation has given up hour by hour."""
     with house.rt.database.worker() as conn:
         conn.execute(
-            text("INSERT INTO jobs.schedule (name, last_run_at) SELECT unnest(:tasks), :now ON CONFLICT DO NOTHING"),
+            text("INSERT INTO jobs.schedule (name, last_run_at) SELECT unnest(CAST(:tasks AS text[])), :now ON CONFLICT DO NOTHING"),
             {"tasks": ["payout.reconcile", "selfies"], "now": house.rt.clock.now()},
         )

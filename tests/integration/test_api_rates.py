@@ -1,13 +1,14 @@
 """One client cannot keep the others out: floods are answered with 429 and how long to wait, by session or by address."""
 
-import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
 from pipeline.api import rates
 from pipeline.api.app import build
+from pipeline.clock import SettableClock
 from pipeline.runtime import Runtime
 from tests.api import signed_in
 from tests.factories import VILLE, People, people
@@ -79,16 +80,15 @@ def test_each_request_counts_against_its_own_limit(path: str, signed: bool, rate
     assert rates.rate_of(path, signed_in=signed) is rate
 
 
-def test_counters_of_clients_that_stay_away_are_swept_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_of_clients_that_stay_away_are_swept_without_a_thread(monkeypatch: pytest.MonkeyPatch, clock: SettableClock) -> None:
+    monkeypatch.setattr(rates, "CLOCK", clock)
     counters = rates.Counters()
     counters.timer.join()  # the library's first and only one
-    now = time.time()
-    monkeypatch.setattr(rates.time, "time", lambda: now)
     assert [counters.incr("often", 120), counters.incr("often", 120)] == [1, 2]
     counters.incr("once", 60)
-    now += rates.SWEEP_S + 1
+    clock.set(clock.now() + timedelta(seconds=rates.SWEEP_S + 1))
     assert counters.incr("often", 120) == 3
     assert set(counters.storage) == set(counters.expirations) == {"often"}
-    now += 2 * rates.SWEEP_S
+    clock.set(clock.now() + timedelta(seconds=2 * rates.SWEEP_S))
     assert counters.incr("often", 120) == 1
     assert not counters.timer.is_alive()
