@@ -29,7 +29,7 @@ run: install  ## database, demo data when empty, API, worker and console; Ctrl-C
 	@exec $(PY) -m pipeline up
 
 test: check  ## checks, then unit, integration and acceptance tests
-	@$(PY) -m pytest tests
+	@$(PY) -m pytest tests -n 2 --dist loadfile
 
 test-unit: install  ## only the tests that need neither database nor browser
 	@$(PY) -m pytest tests/unit
