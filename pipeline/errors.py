@@ -75,7 +75,7 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_ACTION_NOT_ALLOWED": ErrorSpec(409, "{action} is not possible while the report is {state}.", ("action", "state")),
     "SDCRS_ROLE_NOT_ALLOWED": ErrorSpec(403, "{action} is not for your role.", ("action",)),
     "SDCRS_STALE_VERSION": ErrorSpec(
-        409, "Somebody changed this report meanwhile (version {current}, yours {sent}). Reload it.", ("current", "sent", "state")
+        409, "Somebody changed this report meanwhile (version {current}, yours {sent}). Reload it.", ("current", "sent", "state", "changes")
     ),
     "SDCRS_CLAIMED_BY_OTHER": ErrorSpec(409, "Another person is working on this report until {until}.", ("until",)),
     "SDCRS_NOT_YOUR_REPORT": ErrorSpec(403, "This report is not assigned to you."),

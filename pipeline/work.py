@@ -31,9 +31,7 @@ ANCHOR_EVERY = timedelta(minutes=1)  # so long the newest rows could be cut off 
 PARTITION_MONTHS = 4  # last month, this one and two to come
 
 _ENSURE_PARTITIONS = text("SELECT jobs.ensure_partitions(:from_month, :months)")
-_EMPTY_BODIES = text(
-    "UPDATE packet.log SET body = NULL, sealed = NULL WHERE recorded_at < :before AND (body IS NOT NULL OR sealed IS NOT NULL)"
-)
+_EMPTY_BODIES = text("UPDATE packet.log SET body = NULL WHERE recorded_at < :before AND body IS NOT NULL")
 
 
 def all_jobs(rt: Runtime) -> list[Job]:

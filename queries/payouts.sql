@@ -56,7 +56,7 @@ UNION SELECT payout_id FROM payout.attempt WHERE provider_payout_id = CAST(:text
 LIMIT :limit
 
 -- name: find_by_bank_reference
--- The payouts with this bank reference, of the provider or entered by hand, at most :limit. No index serves this one.
+-- The payouts with this bank reference, of the provider or entered by hand, at most :limit.
 SELECT payout_id FROM payout.attempt WHERE utr = CAST(:text AS text)
 UNION SELECT id FROM payout.payout WHERE utr = CAST(:text AS text) OR manual_reference = CAST(:text AS text)
 LIMIT :limit
@@ -103,8 +103,7 @@ FROM (SELECT queue, amount_paise, created_at FROM matching WHERE status <> 'COMP
 GROUP BY queue ORDER BY queue
 
 -- name: summary
--- One row for the head of the screen. `stuck`: with the provider since before :stuck_before; `frozen`: captured reports of
--- teachers whose standing is one of :frozen at :now; low balance: what waits for money, and what the account held when asked.
+-- One row for the head of the screen. `stuck`: with the provider since before :stuck_before; low balance: what waits for money, and what the account held when asked.
 SELECT (SELECT count(*) FROM payout.payout WHERE status IN ('FAILED', 'REVERSED')) AS failed,
        (SELECT count(*) FROM payout.payout WHERE status IN ('INITIATED', 'PROCESSING')) AS pending,
        (SELECT count(*) FROM payout.payout p JOIN payout.attempt a ON a.payout_id = p.id AND a.number = p.retry_count
@@ -112,8 +111,6 @@ SELECT (SELECT count(*) FROM payout.payout WHERE status IN ('FAILED', 'REVERSED'
        (SELECT count(*) FROM payout.attempt WHERE phase IN ('UNKNOWN', 'REVIEW')) AS unresolved,
        (SELECT count(*) FROM payout.payout WHERE manual_requested_at IS NOT NULL AND manual_approved_at IS NULL) AS awaiting_approval,
        (SELECT count(*) FROM payout.payout WHERE needs_person IS NOT NULL) AS needing_person,
-       (SELECT count(*) FROM sdcrs.report r JOIN access.account a ON a.id = r.reporter_id
-        WHERE r.status = 'CAPTURED' AND a.standing = ANY (:frozen) AND (a.standing_until IS NULL OR a.standing_until > :now)) AS frozen,
        low.payouts AS low_balance_payouts, low.amount_paise AS low_balance_paise,
        s.balance_paise, s.balance_read_at, CASE WHEN s.balance_paise IS NOT NULL THEN greatest(low.amount_paise - s.balance_paise, 0) END AS shortfall_paise,
        CASE WHEN s.paused_until > :now THEN s.paused_until END AS paused_until,

@@ -116,7 +116,7 @@ ORDER BY h.version LIMIT 500
 -- those who may see them, payout packets (stages 07 to 09) only for those who may know of it. `has_body`: what crossed our
 -- border is kept.
 SELECT p.id, p.packet, p.version, p.sender, p.receiver, p.topic, p.key, p.subject_kind, p.causation_id, p.correlation_id,
-    p.occurred_at, p.body IS NOT NULL AS has_body, p.sealed IS NOT NULL AS has_sealed, p.subject_id
+    p.occurred_at, p.body IS NOT NULL AS has_body, p.subject_id
 FROM packet.log p
 WHERE p.subject_id = ANY (ARRAY(
     SELECT CAST(:report_id AS uuid)

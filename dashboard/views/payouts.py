@@ -16,7 +16,6 @@ from dashboard.widgets.payout_words import QUEUES
 from dashboard.widgets.shell import Tile, tiles
 from dashboard.widgets.work import Area, area, styles
 from pipeline.payouts.polling import stuck_before
-from pipeline.payouts.standing import frozen_codes
 
 PAYOUTS, LIMITS, CHECKS = "Payouts", "Limits", "Reconciliation"
 TOLD = ("FAILED", "REVERSED", "STUCK", "UNKNOWN", "PERSON", "APPROVAL")  # the queues in which somebody is waited for
@@ -64,7 +63,6 @@ def _head(ctx: PageContext, where: Area) -> dict[str, int]:
             conn,
             "payouts.summary",
             stuck_before=stuck_before(ctx.now),
-            frozen=frozen_codes(ctx.runtime.masterdata.current()),
             now=ctx.now,
         )
     shown = [_tile(queue, counts, paise) for queue in TOLD]

@@ -137,8 +137,7 @@ def _missing_half(body: bodies.Body) -> Any:
 def _about(packet: Packet | None, header: RowMapping) -> str:
     name = f"{packet.name}, version {header['version']}" if packet else str(header["packet"])
     channel = f" · {header['topic']}" if header["topic"] else ""
-    sealed = " · its exact bytes are kept encrypted" if header["has_sealed"] else ""
-    return f"{header['packet']} {name} · {header['sender']} → {header['receiver']}{channel}{sealed}"
+    return f"{header['packet']} {name} · {header['sender']} → {header['receiver']}{channel}"
 
 
 def _code(title: str, note: str, body: Any) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from dashboard import formats
-from dashboard.console import PageContext
+from dashboard.console import PageContext, perform
 from dashboard.widgets import outcomes, picking
 from dashboard.widgets import payout_words as words
 from dashboard.widgets.outcomes import Result
@@ -25,6 +25,7 @@ from pipeline.payouts.decide import decide as decide_payout
 from pipeline.payouts.retry_many import try_out
 
 PAGE = "payouts"
+Command = Callable[[PageContext], str | None]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Subject:
 def key(subject: Subject, name: str) -> str:
     """The session's key of a field of the panel; each payout has its own, so that nothing typed for one is sent for another."""
     return f"payouts.{name}.{subject.number}"
+
+
+def button(label: str, name: str, command: Command, *, primary: bool = False, disabled: bool = False) -> None:
+    """A button that carries a command out with the rights that the person has when it is pressed."""
+    st.button(label, key=name, type="primary" if primary else "secondary", disabled=disabled, on_click=perform, args=(command,))
 
 
 def retry(ctx: PageContext, subject: Subject) -> None:

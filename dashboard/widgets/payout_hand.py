@@ -1,13 +1,12 @@
 """A payment that was made outside the system: what the one who enters it says and shows, and what the second admin sees of it."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 from sqlalchemy import RowMapping
 
 from dashboard import formats
-from dashboard.console import PageContext, perform
+from dashboard.console import PageContext
 from dashboard.widgets import evidence, payout_part, people
 from dashboard.widgets import payout_acts as acts
 from dashboard.widgets.payout_acts import Subject, key
@@ -53,7 +52,7 @@ def settle(ctx: PageContext, subject: Subject, row: RowMapping) -> None:
                 height=80,
             )
         label = "Ask for approval" if second or outside else "Settle by hand"
-        _button(label, key(subject, "settle"), partial(acts.settle, subject=subject, tenant_id=row["tenant_id"]), primary=True)
+        acts.button(label, key(subject, "settle"), partial(acts.settle, subject=subject, tenant_id=row["tenant_id"]), primary=True)
 
 
 def approval(ctx: PageContext, subject: Subject, row: RowMapping, known: people.People) -> None:
@@ -76,10 +75,10 @@ def approval(ctx: PageContext, subject: Subject, row: RowMapping, known: people.
         else:
             with st.popover("Approve", icon=":material/check:"):
                 st.markdown(f"The payment of {formats.inr(row['manual_amount_paise'])} stands on the bank statement.")
-                _button("Approve and resolve", key(subject, "approve"), partial(acts.approve, subject=subject), primary=True)
+                acts.button("Approve and resolve", key(subject, "approve"), partial(acts.approve, subject=subject), primary=True)
         with st.popover("Withdraw" if own else "Refuse", icon=":material/close:"):
             st.text_input("Why", key=key(subject, "refusal"), max_chars=COMMENT_MAX)
-            _button("Withdraw" if own else "Refuse", key(subject, "refuse"), partial(acts.refuse, subject=subject))
+            acts.button("Withdraw" if own else "Refuse", key(subject, "refuse"), partial(acts.refuse, subject=subject))
 
 
 def receipt(ctx: PageContext, row: RowMapping) -> None:
@@ -88,7 +87,3 @@ def receipt(ctx: PageContext, row: RowMapping) -> None:
         return
     small, whole = (escape(evidence.link(ctx, row["manual_file_id"], variant)) for variant in ("thumbnail", "photo"))
     st.html(f'<a href="{whole}" target="_blank" rel="noopener"><img src="{small}" alt="Photo of the receipt" style="max-height:160px"></a>')
-
-
-def _button(label: str, name: str, command: Any, *, primary: bool = False) -> None:
-    st.button(label, key=name, type="primary" if primary else "secondary", on_click=perform, args=(command,))

@@ -5,14 +5,13 @@ Money is sent only after a second click that names the amount. Who may not act s
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 from sqlalchemy import RowMapping
 
 import queries
 from dashboard import formats
-from dashboard.console import PageContext, perform
+from dashboard.console import PageContext
 from dashboard.widgets import outcomes, payout_bulk, payout_hand, payout_part, payout_retry, payout_story, people, picking, reveal
 from dashboard.widgets import payout_acts as acts
 from dashboard.widgets import payout_words as words
@@ -91,7 +90,7 @@ def _decision(subject: Subject) -> None:
         if paid == acts.PAID:
             st.text_input("Bank reference (UTR)", key=key(subject, "utr"), max_chars=64)
         st.text_area("Who told, and what", key=key(subject, "decision"), max_chars=COMMENT_MAX, height=80)
-        _button("Decide", key(subject, "decide"), partial(acts.decide, subject=subject), primary=True, disabled=paid is None)
+        acts.button("Decide", key(subject, "decide"), partial(acts.decide, subject=subject), primary=True, disabled=paid is None)
 
 
 def _many(ctx: PageContext, chosen: Sequence[RowMapping]) -> None:
@@ -105,10 +104,6 @@ def _many(ctx: PageContext, chosen: Sequence[RowMapping]) -> None:
             st.button("Clear", type="tertiary", key="payouts.clear", on_click=picking.choose, args=(PAGE, ()))
         if subjects:
             payout_bulk.show(payout_bulk.of_chosen(subjects))
-
-
-def _button(label: str, name: str, command: Any, *, primary: bool = False, disabled: bool = False) -> None:
-    st.button(label, key=name, type="primary" if primary else "secondary", disabled=disabled, on_click=perform, args=(command,))
 
 
 def masked(vpa: str | None) -> str:

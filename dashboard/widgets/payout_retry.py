@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 
 import queries
 from dashboard import formats
-from dashboard.console import PageContext, perform
+from dashboard.console import PageContext
 from dashboard.widgets import payout_acts as acts
 from dashboard.widgets import people, rows
 from dashboard.widgets.payout_acts import Subject, key
@@ -38,10 +38,12 @@ def show(ctx: PageContext, subject: Subject, row: RowMapping, known: people.Peop
         told = [("Bank's answer", answer)] if typed.strip() and asked == typed.strip() else []
         rows.facts([*preview(ctx, row, masked, typed.strip()), *told])
         with st.container(horizontal=True):
-            _button(f"Send {formats.inr(row['amount_paise'])} now", key(subject, "retry"), partial(acts.retry, subject=subject), True)
-            _button("Try it out", key(subject, "try"), partial(acts.try_one, subject=subject), False)
+            acts.button(
+                f"Send {formats.inr(row['amount_paise'])} now", key(subject, "retry"), partial(acts.retry, subject=subject), primary=True
+            )
+            acts.button("Try it out", key(subject, "try"), partial(acts.try_one, subject=subject))
             if can_check(ctx.runtime):
-                _button("Ask the bank", key(subject, "ask"), partial(acts.ask_the_bank, subject=subject), False)
+                acts.button("Ask the bank", key(subject, "ask"), partial(acts.ask_the_bank, subject=subject))
 
 
 def preview(ctx: PageContext, row: RowMapping, masked: str | None, typed: str) -> list[tuple[str, str]]:
@@ -73,7 +75,3 @@ def _account(ctx: PageContext, row: RowMapping, address: str) -> str:
     if found is None or found["provider_fund_account_id"] is None:
         return "new for this teacher: a new one is made"
     return f"known for this teacher: {found['provider_fund_account_id']} is used"
-
-
-def _button(label: str, name: str, command: partial[None], primary: bool) -> None:
-    st.button(label, key=name, type="primary" if primary else "secondary", on_click=perform, args=(command,))

@@ -16,6 +16,7 @@ from pipeline.api.call import Call
 from pipeline.errors import AppError
 from pipeline.masterdata.models import PAISE_PER_RUPEE
 from pipeline.payouts.commands import Manual, Proof, approve_manual, manual_resolve, retry
+from pipeline.reports.stale import stale_version
 from pipeline.reports.update import Update
 from pipeline.reports.workflow import Outcome
 
@@ -31,13 +32,13 @@ def act_on_payout(conn: Connection, call: Call, caller: Caller, update: Update, 
     if payout is None:
         raise AppError("SDCRS_NOT_FOUND", kind="Payout of report", id=str(update.report_id))
     if update.action == RETRY:
-        _check_version(update, _retry(conn, call, caller, update, body, payout["beneficiary_id"]))
+        _check_version(conn, update, _retry(conn, call, caller, update, body, payout["beneficiary_id"]))
         return
     kept = stored_body("09/09", call, body, {})
     if payout["manual_requested_at"] is not None and payout["manual_approved_at"] is None and _confirms(update, payout):
-        _check_version(update, approve_manual(conn, call.md, caller, update.report_id, call.now, kept).outcome)
+        _check_version(conn, update, approve_manual(conn, call.md, caller, update.report_id, call.now, kept).outcome)
         return
-    _check_version(update, _resolve(conn, call, caller, update, kept).outcome)
+    _check_version(conn, update, _resolve(conn, call, caller, update, kept).outcome)
 
 
 def _retry(conn: Connection, call: Call, caller: Caller, update: Update, body: dict[str, Any], beneficiary: UUID) -> Outcome | None:
@@ -75,8 +76,7 @@ def _need(update: Update, field: str, name: str) -> str:
     return str(value)
 
 
-def _check_version(update: Update, outcome: Outcome | None) -> None:
+def _check_version(conn: Connection, update: Update, outcome: Outcome | None) -> None:
     """Payouts are locked before reports, so a stale version is seen only afterwards; the error takes everything back."""
     if outcome is not None and update.version is not None and outcome.version != update.version + 1:
-        current = (outcome.version or 1) - 1
-        raise AppError("SDCRS_STALE_VERSION", current=current, sent=update.version, state=outcome.from_state)
+        raise stale_version(conn, outcome.report_id, sent=update.version, current=(outcome.version or 1) - 1, state=str(outcome.from_state))

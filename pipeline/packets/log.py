@@ -1,7 +1,7 @@
 """Writing packet headers, in the transaction of the change that they tell of.
 
 A body is given only where the packet crosses our border, and holds no personal value: `without_personal` takes out what
-the catalogue marks. Bytes that must stay exact go sealed beside it.
+the catalogue marks. Bytes that must stay exact are sealed in the row of the room that sends or receives them.
 """
 
 import json
@@ -21,12 +21,12 @@ SubjectKind = Literal["REPORT", "PAYOUT", "FILE", "SESSION", "REGISTRATION"]
 
 _INSERT = text("""
     INSERT INTO packet.log (id, tenant_id, subject_kind, subject_id, packet, version, sender, receiver, topic, key,
-                            correlation_id, causation_id, occurred_at, body, sealed)
+                            correlation_id, causation_id, occurred_at, body)
     SELECT v.id, v.tenant_id, v.subject_kind, v.subject_id, v.packet, v.version, v.sender, v.receiver, v.topic, v.key,
-           v.correlation_id, v.causation_id, v.occurred_at, v.body, v.sealed
+           v.correlation_id, v.causation_id, v.occurred_at, v.body
     FROM jsonb_to_recordset(CAST(:rows AS jsonb))
         AS v(id uuid, tenant_id text, subject_kind text, subject_id uuid, packet text, version int, sender text, receiver text,
-             topic text, key text, correlation_id uuid, causation_id uuid, occurred_at timestamptz, body jsonb, sealed text)
+             topic text, key text, correlation_id uuid, causation_id uuid, occurred_at timestamptz, body jsonb)
 """)
 
 
@@ -47,7 +47,6 @@ class PacketHeader:
     correlation_id: UUID | None = None
     causation_id: UUID | None = None
     body: dict[str, Any] | None = None
-    sealed: str | None = None
 
 
 def header_of(
@@ -103,7 +102,6 @@ def packets_written(headers: Sequence[PacketHeader]) -> Command:
             "causation_id": str(h.causation_id) if h.causation_id else None,
             "occurred_at": h.occurred_at.isoformat(),
             "body": h.body,
-            "sealed": h.sealed,
         }
         for h in headers
     ]

@@ -27,7 +27,10 @@ _FORGET = text("DELETE FROM sdcrs.request_key WHERE created_at < :before")
 
 @dataclass(frozen=True)
 class RequestKey:
-    """What makes a request the same as an earlier one: caller, endpoint, key, and the hash of the body."""
+    """What makes a request the same as an earlier one: caller, endpoint, key, and the hash of the body.
+
+    The key holds a hash of what the client chose, since nobody can know what a client puts into it.
+    """
 
     caller_id: UUID
     endpoint: str
@@ -44,12 +47,12 @@ def request_key(caller_id: UUID, endpoint: str, body: dict[str, Any], idempotenc
     content = {k: v for k, v in body.items() if k != "RequestInfo"}
     body_hash = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).digest()
     if idempotency_key:
-        return RequestKey(caller_id, endpoint, f"key:{idempotency_key}", body_hash)
+        return RequestKey(caller_id, endpoint, f"key:{_hash(idempotency_key)}", body_hash)
     info = body.get("RequestInfo")
     message_id = info.get("msgId") if isinstance(info, dict) else None
     if not isinstance(message_id, str) or not message_id:
         return None
-    return RequestKey(caller_id, endpoint, f"msg:{message_id[:100]}:{body_hash.hex()}", body_hash)
+    return RequestKey(caller_id, endpoint, f"msg:{_hash(f'{message_id[:100]}:{body_hash.hex()}')}", body_hash)
 
 
 def begin_request(conn: Connection, key: RequestKey, tenant_id: str, now: datetime, result: dict[str, Any]) -> dict[str, Any] | None:
@@ -77,3 +80,7 @@ def finish_request(conn: Connection, key: RequestKey, result: dict[str, Any]) ->
 def forget_old_requests(conn: Connection, now: datetime) -> int:
     """Delete keys past their 30 days; the number deleted. For the daily job."""
     return conn.execute(_FORGET, {"before": now - KEEP}).rowcount
+
+
+def _hash(chosen: str) -> str:
+    return hashlib.sha256(chosen.encode()).hexdigest()

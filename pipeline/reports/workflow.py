@@ -21,6 +21,7 @@ from pipeline.masterdata.master import MasterData
 from pipeline.masterdata.workflow import Transition
 from pipeline.packets.catalogue import for_action
 from pipeline.packets.log import PacketHeader, header_of, packets_written
+from pipeline.reports.stale import stale_version
 
 # The columns of sdcrs.report that a transition may set, with their types. Nothing else can be written through the door.
 FACT_COLUMNS: dict[str, str] = {
@@ -157,6 +158,8 @@ def transition(
         try:
             if row is None:
                 raise AppError("SDCRS_NOT_FOUND", kind="Report", id=str(item.report_id))
+            if item.version is not None and item.version != row.version:
+                raise stale_version(conn, row.id, sent=item.version, current=row.version, state=row.status)
             move = _check(md, action, item, row, actor, now)
         except AppError as error:
             outcomes.append(Outcome(item.report_id, error, None if row is None else row.report_number))
@@ -217,8 +220,6 @@ _NEEDS: dict[str, str] = {
 
 
 def _check(md: MasterData, action: str, item: Item, row: Row[Any], actor: Actor, now: datetime) -> _Move:
-    if item.version is not None and item.version != row.version:
-        raise AppError("SDCRS_STALE_VERSION", current=row.version, sent=item.version, state=row.status)
     chosen = md.workflow(row.tenant_id).pick(
         row.status, action, queue=row.queue, assignee_named=item.facts.get("assigned_officer_id") is not None
     )

@@ -30,7 +30,7 @@ _REPORT = text("""
 """)
 _HEADERS = text("""
     SELECT p.id, p.packet, p.version, p.sender, p.receiver, p.topic, p.key, p.occurred_at, p.recorded_at, p.correlation_id, p.causation_id,
-           p.body, p.sealed IS NOT NULL AS sealed, p.subject_kind
+           p.body, p.subject_kind
     FROM packet.log p
     WHERE p.subject_id = :id OR (p.subject_kind = 'FILE' AND p.subject_id IN
           (SELECT e.file_id FROM sdcrs.evidence e WHERE e.report_id = :id AND (:selfies OR e.evidence_type <> 'REPORTER_SELFIE')))

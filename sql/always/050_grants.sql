@@ -27,7 +27,10 @@ GRANT SELECT ON masterdata.installation, masterdata.migration TO PUBLIC;
 
 -- app: what people do, inside their scope
 GRANT SELECT ON masterdata.document TO {{prefix}}_app;
-GRANT SELECT ON access.account TO {{prefix}}_app;
+DO $$ BEGIN  -- every column of an account but the hash of its password
+    EXECUTE (SELECT format('GRANT SELECT (%s) ON access.account TO {{prefix}}_app', string_agg(quote_ident(attname), ', '))
+             FROM pg_attribute WHERE attrelid = 'access.account'::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'password_hash');
+END $$;
 GRANT UPDATE (lifetime_reports, on_duty, standing, standing_until, standing_reason) ON access.account TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON vault.person_field TO {{prefix}}_app;
 GRANT SELECT, INSERT ON audit.event, packet.log, sdcrs.report_history TO {{prefix}}_app;

@@ -109,7 +109,11 @@ def test_a_stale_version_takes_a_retry_back(rt: Runtime, as_: Any, who: People) 
     report_id = failed(rt, who)
     sent = body(report_id, "RETRY_PAYOUT")
     sent["DogReports"][0]["version"] = 2
-    assert as_(who.admin).code(UPDATE, sent) == (409, "SDCRS_STALE_VERSION")
+    answer = as_(who.admin).post(UPDATE, sent)
+    (error,) = answer.json()["Errors"]
+    assert (answer.status_code, error["code"]) == (409, "SDCRS_STALE_VERSION")
+    assert error["params"]["state"] == "PAYOUT_FAILED"
+    assert error["params"]["changes"][-1]["action"] == "PAYOUT_FAILED"
     assert status_of(rt, report_id) == "PAYOUT_FAILED"
 
 

@@ -347,6 +347,22 @@ def test_an_action_that_is_not_possible_says_why(
     assert as_(getattr(who, role)).code(UPDATE, update_body(report_id, action, **fields)) == expected
 
 
+def test_who_acts_on_an_old_version_learns_what_changed_and_not_by_whom(rt: Runtime, as_: Any, who: People) -> None:
+    report_id = validated(rt, account(rt, f"T{uuid4().hex[:6]}", "TEACHER"))
+    seen = as_(who.verifier).act(update_body(report_id, "ESCALATE", comment="needs a second look"))["version"]
+    as_(who.senior).act(update_body(report_id, "VERIFY"))
+    answer = as_(who.senior).post(UPDATE, update_body(report_id, "VERIFY", version=seen - 1))
+    assert answer.status_code == 409
+    (error,) = answer.json()["Errors"]
+    assert error["code"] == "SDCRS_STALE_VERSION"
+    assert (error["params"]["sent"], error["params"]["current"], error["params"]["state"]) == (seen - 1, seen + 1, "VERIFIED")
+    assert [(one["version"], one["action"], one["status"]) for one in error["params"]["changes"]] == [
+        (seen, "ESCALATE", "PENDING_VERIFICATION"),
+        (seen + 1, "VERIFY", "VERIFIED"),
+    ]
+    assert all(set(one) == {"version", "action", "status", "at"} for one in error["params"]["changes"])
+
+
 def test_another_officers_visit_is_not_ones_own(rt: Runtime, as_: Any, who: People) -> None:
     report_id = assigned(rt, who)
     assert as_(who.second_officer).code(UPDATE, update_body(report_id, "START_FIELD_VISIT")) == (403, "SDCRS_NOT_YOUR_REPORT")

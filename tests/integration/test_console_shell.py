@@ -52,7 +52,7 @@ def plain_views(monkeypatch):
             st.button("Act", on_click=console.perform, args=(act,))
             st.button("Refuse", on_click=console.perform, args=(refuse,))
             if st.button("Raise"):
-                raise AppError("SDCRS_STALE_VERSION", current=3, sent=2, state="VERIFIED")
+                raise AppError("SDCRS_STALE_VERSION", current=3, sent=2, state="VERIFIED", changes=[])
 
         module.render = render
         return module

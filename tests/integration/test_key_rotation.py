@@ -20,7 +20,6 @@ from pipeline.work import sealing_follower
 from tests import factories
 from tests.integration.payout_house import open_house
 
-UNUSED = {"packet.log.sealed"}
 SHORT_LIVED = {"access.sign_in_flow.sealed"}  # gone after ten minutes, under whatever key
 
 
@@ -39,7 +38,7 @@ def test_every_sealed_column_is_rotated(rt: Runtime) -> None:
                 "AND c.table_name !~ '_[0-9]{6}$|_default$'"
             )
         ).scalars()
-        assert set(found) - UNUSED - SHORT_LIVED == {one.name for one in SEALED} | {"vault.person_field.sealed"}
+        assert set(found) - SHORT_LIVED == {one.name for one in SEALED} | {"vault.person_field.sealed"}
         assert conn.execute(text("SELECT count(sealed) FROM packet.log")).scalar_one() == 0
 
 

@@ -198,10 +198,7 @@ def test_a_suspended_teachers_payouts_wait_and_are_shown(house: House) -> None:
     assert house.attempts(waiting)[0].phase == "PREPARED"
     with house.rt.database.begin(house.people.admin.scope) as conn:
         shown = queries.rows(conn, "payouts.held", frozen=["SUSPENSION", "BAN"], verified_only=[], now=house.clock.now())
-        summary = queries.one(conn, "payouts.summary", frozen=["SUSPENSION", "BAN"], now=house.clock.now(), stuck_before=house.clock.now())
     assert [row.report_id for row in shown] == [frozen]
-    assert summary is not None
-    assert summary.frozen == 1
     house.move_clock(until)
     house.to_the_end()
     assert {house.report(frozen).status, house.report(waiting).status} == {"RESOLVED"}
@@ -281,7 +278,7 @@ def test_low_balance_queues_the_payout_until_money_comes(house: House) -> None:
     house.move_clock(house.clock.now() + timedelta(minutes=3))
     house.run()
     with house.rt.database.begin(house.people.admin.scope) as conn:
-        summary = queries.one(conn, "payouts.summary", frozen=[], now=house.clock.now(), stuck_before=house.clock.now())
+        summary = queries.one(conn, "payouts.summary", now=house.clock.now(), stuck_before=house.clock.now())
         shown = queries.one(conn, "payouts.detail", report_id=report_id, stuck_before=None)
     assert shown is not None
     assert summary is not None
