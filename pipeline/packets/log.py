@@ -17,7 +17,7 @@ from pipeline.database.engine import Command
 from pipeline.ids import uuid7
 from pipeline.packets.catalogue import Packet
 
-SubjectKind = Literal["REPORT", "PAYOUT", "FILE", "SESSION", "REGISTRATION"]
+SubjectKind = Literal["REPORT", "PAYOUT", "FILE", "SESSION", "REGISTRATION", "SUBSCRIPTION"]
 
 _INSERT = text("""
     INSERT INTO packet.log (id, tenant_id, subject_kind, subject_id, packet, version, sender, receiver, topic, key,

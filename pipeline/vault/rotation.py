@@ -6,7 +6,7 @@ Rooms name their sealed columns; this module knows no table but the vault's own.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
@@ -28,6 +28,12 @@ class Sealed:
     column: str
     purpose: str
     place_column: str
+    key_type: Literal["uuid", "text"] = "uuid"
+
+    @property
+    def first(self) -> UUID | str:
+        """Below every key of the table."""
+        return NOBODY if self.key_type == "uuid" else ""
 
     @property
     def name(self) -> str:
@@ -96,9 +102,9 @@ def _column(database: Database, keyring: Keyring, one: Sealed) -> Iterator[tuple
     """)  # noqa: S608 - names of this program
     write = text(f"""
         UPDATE {one.table} t SET {one.column} = v.sealed
-        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(id uuid, sealed text) WHERE t.id = v.id
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(id {one.key_type}, sealed text) WHERE t.id = v.id
     """)  # noqa: S608 - names of this program
-    after = NOBODY
+    after = one.first
     while True:
         with database.worker() as conn:
             page = conn.execute(read, {"after": after, "limit": BATCH}).all()

@@ -7,7 +7,8 @@ BEGIN
     FOR t IN
         SELECT n.nspname AS schema, c.relname AS name, format('%I.%I', n.nspname, c.relname) AS full_name
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname IN ('access', 'vault', 'audit', 'packet', 'jobs', 'sdcrs', 'fraud', 'payout', 'masterdata', 'analytics')
+        WHERE n.nspname IN ('access', 'vault', 'audit', 'packet', 'jobs', 'sdcrs', 'fraud', 'payout', 'masterdata', 'analytics',
+                            'regprc', 'idrepo', 'credential', 'datashare', 'websub', 'ida')
           AND c.relkind IN ('r', 'p') AND NOT c.relispartition
           AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
     LOOP

@@ -4,7 +4,8 @@ DECLARE
     s text;
     r text;
 BEGIN
-    FOREACH s IN ARRAY ARRAY['access', 'vault', 'audit', 'packet', 'jobs', 'sdcrs', 'fraud', 'payout', 'masterdata', 'analytics', 'sandbox'] LOOP
+    FOREACH s IN ARRAY ARRAY['access', 'vault', 'audit', 'packet', 'jobs', 'sdcrs', 'fraud', 'payout', 'masterdata', 'analytics', 'sandbox',
+                             'regprc', 'idrepo', 'credential', 'datashare', 'websub', 'ida'] LOOP
         IF to_regnamespace(s) IS NULL THEN CONTINUE; END IF;
         FOREACH r IN ARRAY ARRAY['{{prefix}}_app', '{{prefix}}_worker', '{{prefix}}_public', '{{prefix}}_audit', '{{prefix}}_backup'] LOOP
             EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', s, r);
@@ -49,10 +50,19 @@ GRANT SELECT (id, tenant_id, attempt_id, event_id, event, provider_status, recei
 GRANT SELECT, INSERT, UPDATE ON fraud.strike, fraud.confirmation, fraud.penalty TO {{prefix}}_app;
 GRANT SELECT, UPDATE ON fraud.flag TO {{prefix}}_app;
 GRANT INSERT ON fraud.notice TO {{prefix}}_app;
+GRANT SELECT ON ALL TABLES IN SCHEMA regprc, credential, datashare, websub, ida TO {{prefix}}_app;
+GRANT SELECT ON idrepo.identity, idrepo.identifier, idrepo.credential_request_status TO {{prefix}}_app;
+GRANT INSERT, UPDATE ON regprc.registration_list, regprc.registration, regprc.component TO {{prefix}}_app;
+GRANT INSERT, DELETE ON regprc.registration_list_component TO {{prefix}}_app;  -- who announces again says it anew
+GRANT INSERT ON regprc.registration_transaction, ida.auth_transaction TO {{prefix}}_app;
+GRANT UPDATE ON regprc.manual_verification, idrepo.credential_request_status, credential.credential_transaction, websub.delivery,
+    ida.credential_event_store, ida.identity_cache TO {{prefix}}_app;
 GRANT SELECT ON jobs.failure, jobs.heartbeat, jobs.follower, jobs.schedule TO {{prefix}}_app;
 
 -- worker: jobs, and sign-in, which comes before any scope is known
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA access, vault, jobs, sdcrs, fraud, payout, masterdata, analytics TO {{prefix}}_worker;
+GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA regprc, idrepo, credential, datashare, websub, ida TO {{prefix}}_worker;
+GRANT DELETE ON regprc.demographic_key TO {{prefix}}_worker;  -- a registration that begins anew
 REVOKE UPDATE ON sdcrs.report_history FROM {{prefix}}_worker;
 REVOKE INSERT, UPDATE ON masterdata.installation, masterdata.migration FROM {{prefix}}_worker;
 REVOKE INSERT, UPDATE ON sdcrs.public_tracking FROM {{prefix}}_worker;

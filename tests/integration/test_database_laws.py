@@ -8,11 +8,13 @@ from sqlalchemy.exc import DBAPIError
 
 from pipeline.runtime import Runtime
 
-OURS = ("access", "vault", "audit", "packet", "jobs", "sdcrs", "fraud", "payout", "masterdata", "analytics")
+IDENTITY = ("regprc", "idrepo", "credential", "datashare", "websub", "ida")
+OURS = ("access", "vault", "audit", "packet", "jobs", "sdcrs", "fraud", "payout", "masterdata", "analytics", *IDENTITY)
 SCOPE_POLICY = "(tenant_id = ANY (string_to_array(current_setting('app.scope'::text, true), ','::text)))"
 # What each role may do beyond reading; anything else in the catalogue is an excess grant.
 ADD = frozenset({"INSERT"})
 WRITE = frozenset({"INSERT", "UPDATE"})
+CHANGE = frozenset({"UPDATE"})
 APP_WRITES = {
     **dict.fromkeys(["audit.event", "packet.log", "sdcrs.report_history", "payout.ledger"], ADD),
     **dict.fromkeys(["payout.reconciliation_run", "payout.reconciliation_item", "payout.reconciliation_step"], ADD),
@@ -23,6 +25,11 @@ APP_WRITES = {
     "fraud.flag": frozenset({"UPDATE"}),
     "fraud.notice": ADD,
     "fraud.rule_draft": WRITE,
+    **dict.fromkeys(["regprc.registration_list", "regprc.registration", "regprc.component"], WRITE),
+    "regprc.registration_list_component": frozenset({"INSERT", "DELETE"}),
+    **dict.fromkeys(["regprc.registration_transaction", "ida.auth_transaction"], ADD),
+    **dict.fromkeys(["regprc.manual_verification", "idrepo.credential_request_status", "credential.credential_transaction"], CHANGE),
+    **dict.fromkeys(["websub.delivery", "ida.credential_event_store", "ida.identity_cache"], CHANGE),
 }
 WORKER_NEVER = {
     **dict.fromkeys(["audit.event", "audit.seal"], frozenset({"UPDATE"})),
@@ -32,7 +39,7 @@ WORKER_NEVER = {
 WORKER_DELETES = dict.fromkeys(
     [
         *("sdcrs.request_key", "access.session", "access.sign_in_throttle", "access.sign_in_flow"),
-        *("jobs.failure", "jobs.heartbeat", "fraud.validator_cache"),
+        *("jobs.failure", "jobs.heartbeat", "fraud.validator_cache", "regprc.demographic_key"),
     ],
     frozenset({"DELETE"}),
 )

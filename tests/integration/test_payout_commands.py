@@ -298,9 +298,7 @@ def test_the_head_of_the_screen_counts_what_waits(house: House) -> None:
     (under_way,) = house.captured(house.teacher(vpa="stuck@sandbox"))
     house.run()
     with house.rt.database.begin(house.people.district_admin.scope) as conn:
-        summary = queries.one(
-            conn, "payouts.summary", now=house.clock.now(), stuck_before=house.clock.now() + timedelta(seconds=1)
-        )
+        summary = queries.one(conn, "payouts.summary", now=house.clock.now(), stuck_before=house.clock.now() + timedelta(seconds=1))
         usage = queries.rows(
             conn, "payouts.cap_usage", month=house.payout(under_way).cap_month, tenants=None, beneficiary_id=None, limit=100, offset=0
         )
