@@ -1,4 +1,7 @@
-"""The catalogue of packets: what each message of the report flow is, from whom to whom, and who writes its header.
+"""The catalogue of packets: what each message of a flow is, from whom to whom, and who writes its header.
+
+Two flows share it: that of a dog report, eleven stages with the door in their midst, and that of an identity, the six steps
+from a registration packet to a stored credential. What speaks of a flow's stages or counts its packets names the flow.
 
 The data is in catalogue/, one file a stage, with the participants and the packets of each workflow action beside them. It
 is read once. This module knows no database and renders nothing; the docs, the trace and the door all read it.
@@ -19,7 +22,23 @@ FOLDER = Path(__file__).parent / "catalogue"
 
 Kind = Literal["request", "response", "exchange", "message", "webhook", "internal", "state"]
 PersonalKind = Literal["name", "phone", "vpa", "email", "bank", "secret"]
-Room = Literal["intake", "validation", "files", "access", "notifications", "payouts", "search", "webhook"]
+Flow = Literal["reports", "identity"]
+Room = Literal[
+    "intake",
+    "validation",
+    "files",
+    "access",
+    "notifications",
+    "payouts",
+    "search",
+    "webhook",
+    "registration",
+    "stages",
+    "idrepo",
+    "credentials",
+    "websub",
+    "ida",
+]  # fmt: skip  (one line a flow)
 
 Named = Mapping[str, tuple[str, ...]]  # packet id -> the workflow actions that write it
 
@@ -36,6 +55,7 @@ class Participant:
     name: str
     ours: bool
     what: str
+    flow: Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +63,7 @@ class Packet:
     """One message of the catalogue."""
 
     id: str  # stage and step, such as 02/07
+    flow: Flow
     stage: str
     step: int
     name: str
@@ -56,9 +77,10 @@ class Packet:
     crosses_border: bool  # one of sender and receiver is outside our house
     body_stored: bool  # else the body is rendered from recorded facts
     room: Room | None  # the room that writes the header; None: the workflow door, or nobody
+    table: str | None  # where it is read from, when it is about no single subject and so has no header
     client: bool  # only a client app holds it: no header is ever written
     actions: tuple[str, ...]  # the workflow actions on which the door writes it
-    renderer: str
+    renderer: str | None  # None: nothing is rendered, the flow's page shows the rows that the packet is about
     personal: Mapping[str, PersonalKind]  # paths of personal fields, from the root of a body
     previous: tuple[str, ...]
     next: tuple[str, ...]
@@ -82,6 +104,7 @@ class Stage:
     """A stage of the flow with its packets in order of their steps."""
 
     number: str
+    flow: Flow
     name: str
     title: str
     about: str
@@ -104,14 +127,19 @@ def get(packet_id: str) -> Packet:
     return catalogue().packets[packet_id]
 
 
-def stages() -> tuple[Stage, ...]:
-    """The eleven stages in order."""
-    return catalogue().stages
+def stages(flow: Flow = "reports") -> tuple[Stage, ...]:
+    """A flow's stages in order: eleven of a report, six of an identity."""
+    return tuple(stage for stage in catalogue().stages if stage.flow == flow)
 
 
-def participants() -> Mapping[str, Participant]:
-    """Senders and receivers by name, in the order in which a diagram shows them."""
-    return catalogue().participants
+def packets_of(flow: Flow) -> tuple[Packet, ...]:
+    """A flow's packets in the order of its diagram."""
+    return tuple(packet for stage in stages(flow) for packet in stage.packets)
+
+
+def participants(flow: Flow = "reports") -> Mapping[str, Participant]:
+    """A flow's senders and receivers by name, in the order in which a diagram shows them."""
+    return {name: who for name, who in catalogue().participants.items() if who.flow == flow}
 
 
 def for_action(action: str) -> tuple[Packet, ...]:
@@ -167,14 +195,16 @@ def read(folder: Path) -> Catalogue:
 
 def _stage(path: Path, people: Mapping[str, Participant], named: Named) -> Stage:
     document = _json(path)
-    number = document["stage"]
+    number, flow = document["stage"], document["flow"]
+    if flow not in get_args(Flow):
+        _refuse(path.name, "flow", f"is none of {', '.join(get_args(Flow))}")
     if path.stem != f"{number}-{document['name']}":
         _refuse(path.name, "stage", "differs from the file's name")
-    packets = tuple(_packet(path.name, number, entry, people, named) for entry in document["packets"])
-    return Stage(number, document["name"], document["title"], document["about"], packets)
+    packets = tuple(_packet(path.name, flow, number, entry, people, named) for entry in document["packets"])
+    return Stage(number, flow, document["name"], document["title"], document["about"], packets)
 
 
-def _packet(file: str, stage: str, entry: dict[str, Any], people: Mapping[str, Participant], named: Named) -> Packet:
+def _packet(file: str, flow: Flow, stage: str, entry: dict[str, Any], people: Mapping[str, Participant], named: Named) -> Packet:
     packet_id = f"{stage}/{entry['step']:02d}"
 
     def demand(holds: bool, field: str, detail: str) -> None:
@@ -184,6 +214,7 @@ def _packet(file: str, stage: str, entry: dict[str, Any], people: Mapping[str, P
     demand(entry["kind"] in get_args(Kind), "kind", f"is none of {', '.join(get_args(Kind))}")
     for field in ("sender", "receiver"):
         demand(entry[field] in people, field, f"{entry[field]!r} is not a participant")
+        demand(people[entry[field]].flow == flow, field, f"{entry[field]!r} is not a participant of this flow")
     sender, receiver = people[entry["sender"]], people[entry["receiver"]]
     crosses = entry["crosses_border"]
     demand(crosses == (sender.ours != receiver.ours), "crosses_border", "contradicts the participants")
@@ -194,13 +225,15 @@ def _packet(file: str, stage: str, entry: dict[str, Any], people: Mapping[str, P
         demand(bool(_PATH.fullmatch(path)), "personal", f"{path} is not a path")
         demand(kind in get_args(PersonalKind), "personal", f"{kind!r} is none of {', '.join(get_args(PersonalKind))}")
     writer = entry["written_by"]
-    room, client, door = writer.get("room"), bool(writer.get("client")), bool(writer.get("door"))
-    demand((room is not None) + client + door == 1, "written_by", "names not exactly one writer")
+    room, table, client, door = writer.get("room"), writer.get("table"), bool(writer.get("client")), bool(writer.get("door"))
+    demand((room is not None) + (table is not None) + client + door == 1, "written_by", "names not exactly one writer")
     demand(room is None or room in get_args(Room), "written_by", f"{room!r} is not a room")
     demand(client == (entry["kind"] == "state"), "written_by", "states belong to client apps, and nothing else does")
     demand(door == (packet_id in named), "written_by", "and actions.json disagree about the door")
+    demand(("renderer" in entry) == (flow == "reports"), "renderer", "is for the packets of a report, and for each of them")
     return Packet(
         id=packet_id,
+        flow=flow,
         stage=stage,
         step=entry["step"],
         name=entry["name"],
@@ -214,9 +247,10 @@ def _packet(file: str, stage: str, entry: dict[str, Any], people: Mapping[str, P
         crosses_border=crosses,
         body_stored=crosses and not (entry["kind"] == "response" and sender.ours),  # our own answers are rendered again
         room=cast("Room | None", room),
+        table=table,
         client=client,
         actions=named.get(packet_id, ()),
-        renderer=entry["renderer"],
+        renderer=entry.get("renderer"),
         personal=MappingProxyType(entry["personal"]),
         previous=tuple(entry["previous"]),
         next=tuple(entry["next"]),

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from pipeline.database.engine import Command
 from pipeline.ids import uuid7
-from pipeline.packets.catalogue import Packet
+from pipeline.packets.catalogue import Packet, get
 
 SubjectKind = Literal["REPORT", "PAYOUT", "FILE", "SESSION", "REGISTRATION", "SUBSCRIPTION"]
 
@@ -72,6 +72,43 @@ def header_of(
         subject_id=report_id,
         occurred_at=at,
         key=key or str(report_id),
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+        body=None if body is None else dict(body),
+    )
+
+
+def identity_header(
+    packet_id: str,
+    registration_id: UUID,
+    tenant_id: str,
+    at: datetime,
+    *,
+    key: str | None = None,
+    correlation_id: UUID | None = None,
+    causation_id: UUID | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> PacketHeader:
+    """The header of a packet of the identity flow, such as 22/04, about a registration; before the upload, its announcement.
+
+    `correlation_id` is the request id from the moment that one is chosen: a registration has several credentials, and each
+    of them its own run of the steps 3 to 6. `causation_id` is the row that tells more: the stage's transaction, an issuance,
+    an event. The key is the registration's id unless another is given. Raises KeyError for a packet of another flow.
+    """
+    packet = get(packet_id)
+    if packet.flow != "identity" or packet.table is not None:
+        raise KeyError(f"{packet_id} is not written about a registration")
+    return PacketHeader(
+        packet=packet.id,
+        version=packet.version,
+        sender=packet.sender,
+        receiver=packet.receiver,
+        topic=packet.channel,
+        tenant_id=tenant_id,
+        subject_kind="REGISTRATION",
+        subject_id=registration_id,
+        occurred_at=at,
+        key=key or str(registration_id),
         correlation_id=correlation_id,
         causation_id=causation_id,
         body=None if body is None else dict(body),

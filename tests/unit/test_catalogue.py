@@ -1,7 +1,9 @@
 """The catalogue of packets is whole, consistent and documented, and no text in it can become diagram syntax."""
 
 import json
+import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -9,15 +11,29 @@ import pytest
 
 from pipeline.errors import AppError
 from pipeline.packets import document
-from pipeline.packets.catalogue import FOLDER, catalogue, for_action, for_reason, for_room, for_template, get, read, stages
+from pipeline.packets.catalogue import (
+    FOLDER,
+    catalogue,
+    for_action,
+    for_reason,
+    for_room,
+    for_template,
+    get,
+    packets_of,
+    participants,
+    read,
+    stages,
+)
 from pipeline.packets.diagram import MAX_ARROWS, escape, mermaid
-from pipeline.packets.log import PacketHeader
+from pipeline.packets.log import PacketHeader, identity_header
 from pipeline.packets.personal import with_personal, without_personal
 from pipeline.packets.render import RENDERERS
 from pipeline.settings import ROOT
 
 PACKETS = ROOT.parent / "shared" / "sdcrs" / "packets"
 INDEX_ENTRIES = {"01": 13, "02": 11, "03": 9, "04": 6, "05": 4, "06": 7, "07": 3, "08": 8, "09": 9, "10": 5, "11": 8}  # 83
+IDENTITY_MESSAGES = {"21": 4, "22": 5, "23": 6, "24": 8, "25": 7, "26": 4}  # 34
+DIAGRAM = ROOT.parent / "shared" / "seeds" / "packet-processing-flow.md"
 PERSON = UUID("019a0000-0000-7000-8000-000000000001")
 
 
@@ -26,6 +42,37 @@ def test_every_entry_of_the_flow_index_is_a_packet() -> None:
         entries = sorted(entry for packet in stage.packets for entry in packet.index)
         assert [int(entry.split()[0]) for entry in entries] == list(range(1, INDEX_ENTRIES[stage.number] + 1)), stage.number
     assert sum(INDEX_ENTRIES.values()) == 83
+
+
+def test_the_flow_of_a_report_is_counted_alone() -> None:
+    assert [stage.number for stage in stages()] == list(INDEX_ENTRIES)
+    assert sum(len(packet.index) for packet in packets_of("reports")) == 83
+    assert "Registration Client" not in participants()
+
+
+def test_the_flow_of_an_identity_has_every_message_of_its_diagram_in_order() -> None:
+    assert {stage.number: len(stage.packets) for stage in stages("identity")} == IDENTITY_MESSAGES
+    assert len(packets_of("identity")) == 34
+    assert [packet.index[0].split()[0] for packet in packets_of("identity")] == [f"{packet.step:02d}" for packet in packets_of("identity")]
+
+
+@pytest.mark.skipif(not DIAGRAM.is_file(), reason="the flow's own diagram is not beside this repository")
+def test_senders_and_receivers_are_those_of_the_identity_flows_own_diagram() -> None:
+    text = DIAGRAM.read_text(encoding="utf-8")
+    names = dict(re.findall(r"participant (\w+) as (.+)", text))
+    arrows = [(names[sender], names[receiver]) for sender, receiver in re.findall(r"^\s*(\w+)--?>>(\w+):", text, re.MULTILINE)]
+    assert arrows == [(packet.sender, packet.receiver) for packet in packets_of("identity")]
+    assert list(participants("identity")) == list(names.values())
+
+
+def test_what_is_about_no_registration_is_never_written_as_if_it_were() -> None:
+    assert [packet.id for packet in packets_of("identity") if packet.table] == ["25/01", "26/02"]
+    for packet_id in ("25/01", "02/07", "99/01"):
+        with pytest.raises(KeyError):
+            identity_header(packet_id, PERSON, "dj", datetime(2026, 3, 10, tzinfo=UTC))
+    header = identity_header("23/03", PERSON, "dj", datetime(2026, 3, 10, tzinfo=UTC), correlation_id=PERSON)
+    assert (header.subject_kind, header.subject_id, header.key) == ("REGISTRATION", PERSON, str(PERSON))
+    assert (header.sender, header.receiver) == ("Identity Service", "Credential Request Generator")
 
 
 @pytest.mark.skipif(not PACKETS.is_dir(), reason="the packet files are not beside this repository")
@@ -42,11 +89,12 @@ def test_every_packet_file_is_in_the_catalogue_under_its_own_name() -> None:
 
 
 def test_each_packet_has_a_renderer_and_each_renderer_a_packet() -> None:
-    assert {packet.renderer for packet in catalogue().packets.values()} == set(RENDERERS)
+    assert {packet.renderer for packet in packets_of("reports")} == set(RENDERERS)
+    assert {packet.renderer for packet in packets_of("identity")} == {None}
 
 
 def test_steps_of_a_stage_run_without_gaps() -> None:
-    for stage in stages():
+    for stage in catalogue().stages:
         assert [packet.step for packet in stage.packets] == list(range(1, len(stage.packets) + 1))
         assert {packet.stage for packet in stage.packets} == {stage.number}
 
@@ -106,6 +154,9 @@ BROKEN_ROWS = [
     ("04-verification.json", lambda d: d["packets"][0].update(personal={"name": "name"}), "04/01.personal", "not a path"),
     ("04-verification.json", lambda d: d["packets"][0].update(written_by={"room": "attic"}), "04/01.written_by", "not a room"),
     ("04-verification.json", lambda d: d["packets"][0].update(next=["99/01"]), "04/01.next", "99/01 is not in the catalogue"),
+    ("04-verification.json", lambda d: d["packets"][0].update(sender="WebSub"), "04/01.sender", "not a participant of this flow"),
+    ("04-verification.json", lambda d: d["packets"][0].pop("renderer"), "04/01.renderer", "for each of them"),
+    ("04-verification.json", lambda d: d.update(flow="river"), "flow", "is none of reports, identity"),
     ("04-verification.json", lambda d: d["packets"].append(d["packets"][0]), "04/01", "is there twice"),
     ("actions.json", lambda d: d["VERIFY"].append("99/01"), "VERIFY", "99/01 is not in the catalogue"),
     ("actions.json", lambda d: d.pop("*"), "*", "is missing"),

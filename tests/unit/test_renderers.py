@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from pipeline.packets.catalogue import catalogue, get
+from pipeline.packets.catalogue import catalogue, get, packets_of
 from pipeline.packets.contracts import payouts, reports
 from pipeline.packets.contracts.common import parse
 from pipeline.packets.personal import without_personal
@@ -133,8 +133,8 @@ TIMELINE = [
 ]  # fmt: skip
 
 # The action whose history row a packet of the door belongs to
-ACTION_OF = {packet.id: next((a for a in packet.actions if a != "*"), "SUBMIT") for packet in catalogue().packets.values()}
-IDS = list(catalogue().packets)
+ACTION_OF = {packet.id: next((a for a in packet.actions if a != "*"), "SUBMIT") for packet in packets_of("reports")}
+IDS = [packet.id for packet in packets_of("reports")]
 
 
 # Every packet ------------------------------------------------------------------------------------------------------------

@@ -20,11 +20,15 @@ PUBLIC_PACKETS = frozenset({"10/03"})  # tracking is all that the public is told
 def render(packet_id: str, facts: RecordedFacts) -> dict[str, Any]:
     """The body of a packet: an exchange as {request, response}, a message as its value, anything else as it is on the wire.
 
-    Raises KeyError for an id that is not in the catalogue, ValueError when the public asks for more than tracking.
+    Raises KeyError for an id that is not in the catalogue or is of a flow that renders nothing, ValueError when the public
+    asks for more than tracking.
     """
     if facts.view is View.PUBLIC and packet_id not in PUBLIC_PACKETS:
         raise ValueError(f"{packet_id} is not for the public")
-    return RENDERERS[get(packet_id).renderer](replace(facts, packet_id=packet_id))
+    renderer = get(packet_id).renderer
+    if renderer is None:
+        raise KeyError(packet_id)
+    return RENDERERS[renderer](replace(facts, packet_id=packet_id))
 
 
 _FUNCTIONS: tuple[Renderer, ...] = (
