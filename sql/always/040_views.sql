@@ -16,7 +16,8 @@ SELECT p.id, p.tenant_id, p.report_id, p.report_number, p.beneficiary_id, p.amou
        a.id AS attempt_id, a.number, a.reference_id, a.phase, a.sends, a.provider_payout_id, a.provider_status, a.reason, a.reason_text,
        a.last_error, a.fees_paise, a.tax_paise, a.first_sent_at, a.accepted_at, a.next_send_at, a.next_poll_at,
        f.provider_contact_id AS contact_id, f.provider_fund_account_id AS fund_account,
-       f.account_status, f.name_match, f.validated_at, y.status AS payee_status,
+       f.account_status, f.name_match, f.validated_at, y.status AS payee_status, y.score AS payee_score, y.source AS payee_source,
+       y.account_name AS payee_account_name, y.checked_at AS payee_checked_at,
        CASE WHEN p.status IN ('INITIATED', 'PROCESSING') AND a.provider_rank BETWEEN 1 AND 4 THEN a.accepted_at END AS open_since,
        CASE WHEN p.manual_requested_at IS NOT NULL AND p.manual_approved_at IS NULL THEN 'APPROVAL'
             WHEN p.needs_person IS NOT NULL THEN 'PERSON'

@@ -381,3 +381,24 @@ CREATE TABLE ida.auth_transaction (
     occurred_at      timestamptz NOT NULL
 );
 CREATE INDEX auth_transaction_of ON ida.auth_transaction (individual_id_hash, occurred_at);
+
+-- Payees: a teacher whose credential and whose account are in one name ---------------------------------------------------------
+
+-- How it was found out. What was compared is kept, so that it is compared again when the credential or the address is another.
+ALTER TABLE payout.payee
+    ADD COLUMN score          int   CHECK (score BETWEEN 0 AND 100),        -- how well the names agree
+    ADD COLUMN credential_id  uuid,                                        -- whose name was compared
+    ADD COLUMN vpa_lookup     bytea,                                       -- with the name of the owner of which address
+    ADD COLUMN account_name   text  CHECK (account_name IN ('BANK', 'STAFF_REGISTER'));  -- and who told that name
+
+-- A number that an admin has entered for a teacher whose user name is no handle of the identity
+CREATE TABLE payout.payee_claim (
+    id          uuid        PRIMARY KEY,
+    account_id  uuid        NOT NULL UNIQUE REFERENCES access.account,
+    tenant_id   text        NOT NULL,
+    uin_hash    text        NOT NULL CHECK (uin_hash ~ '^[0-9A-F]{64}$'),
+    uin_sealed  text        NOT NULL CHECK (uin_sealed LIKE 'v1:%'),
+    claimed_by  uuid        NOT NULL,
+    claimed_at  timestamptz NOT NULL
+);
+CREATE INDEX payee_claim_by_number ON payout.payee_claim (uin_hash);
