@@ -68,7 +68,43 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_INVALID_VPA": ErrorSpec(400, "The UPI address is not valid: {detail}", ("detail",)),
     "SDCRS_INVALID_MASTER_DATA": ErrorSpec(422, "{file}: {field}: {detail}", ("file", "field", "detail")),
     "SDCRS_INVALID_RULE": ErrorSpec(400, "{field}: {detail}", ("field", "detail")),
+    "SDCRS_PROCESS_NOT_TAKEN": ErrorSpec(400, "Process {process} is not taken here. Use one of {known}.", ("process", "known")),
+    "SDCRS_COMPONENT_MISSING": ErrorSpec(400, "Component {component} was announced and is not in the upload.", ("component",)),
+    "SDCRS_COMPONENT_NOT_ANNOUNCED": ErrorSpec(400, "Component {component} is in the upload and was not announced.", ("component",)),
+    "SDCRS_SIDECAR_MISSING": ErrorSpec(400, "Component {component} comes without its JSON file.", ("component",)),
+    "SDCRS_SIDECAR_UNREADABLE": ErrorSpec(400, "The JSON file of component {component} cannot be read.", ("component",)),
+    "SDCRS_PACKET_SIZE_DIFFERS": ErrorSpec(
+        400, "Component {component} has {sent} bytes, announced were {announced}.", ("component", "announced", "sent")
+    ),
+    "SDCRS_PACKET_HASH_DIFFERS": ErrorSpec(
+        400, "The SHA-256 of component {component} is {sent}, announced was {announced}.", ("component", "announced", "sent")
+    ),
+    "SDCRS_PACKET_TOO_LARGE": ErrorSpec(413, "Component {component} is larger than {maxBytes} bytes.", ("component", "maxBytes")),
+    "SDCRS_PACKET_NOT_A_ZIP": ErrorSpec(400, "Component {component} cannot be read as a zip archive: {detail}.", ("component", "detail")),
+    "SDCRS_PACKET_ZIP_BOMB": ErrorSpec(413, "Component {component} unpacks to more than is taken: {detail}.", ("component", "detail")),
+    "SDCRS_PACKET_TOO_MANY_ENTRIES": ErrorSpec(
+        413, "Component {component} holds more than {maxEntries} files.", ("component", "maxEntries")
+    ),
+    "SDCRS_PACKET_PATH_TRAVERSAL": ErrorSpec(400, "Component {component} holds an entry whose path leads out of it.", ("component",)),
+    "SDCRS_PACKET_NOT_A_FILE": ErrorSpec(400, "Component {component} holds a link or a folder; only files are taken.", ("component",)),
+    "SDCRS_PACKET_ENTRY_NAME": ErrorSpec(
+        400, "Component {component} holds an entry whose name is more than letters, digits, dots and dashes.", ("component",)
+    ),
+    "SDCRS_PACKET_ENCRYPTED": ErrorSpec(
+        400, "Entry {entry} of component {component} is encrypted; send it in clear over the secured connection.", ("component", "entry")
+    ),
+    "SDCRS_PACKET_DUPLICATE_ENTRY": ErrorSpec(400, "Component {component} holds {entry} twice.", ("component", "entry")),
+    "SDCRS_PACKET_CONTENT": ErrorSpec(400, "Component {component} is not a packet's: {detail}.", ("component", "detail")),
     # the state of the thing
+    "SDCRS_NOT_SYNCED": ErrorSpec(409, "Registration {registrationId} was not announced. Sync it before the upload.", ("registrationId",)),
+    "SDCRS_NOT_APPROVED": ErrorSpec(409, "The supervisor has not approved registration {registrationId}.", ("registrationId",)),
+    "SDCRS_ALREADY_UPLOADED": ErrorSpec(409, "Registration {registrationId} was uploaded already.", ("registrationId",)),
+    "SDCRS_REREGISTER": ErrorSpec(
+        409, "Registration {registrationId} was sent again {maxResends} times. Register the person anew.", ("registrationId", "maxResends")
+    ),
+    "SDCRS_REGISTRATION_TAKEN": ErrorSpec(409, "Registration id {registrationId} is in use already.", ("registrationId",)),
+    "SDCRS_REGISTRATION_STATE": ErrorSpec(409, "{action} is not possible while the registration is {state}.", ("action", "state")),
+    "SDCRS_VERIFICATION_DECIDED": ErrorSpec(409, "This pair of registrations was decided already: {status}.", ("status",)),
     "SDCRS_NOT_FOUND": ErrorSpec(404, "{kind} {id} was not found in your area.", ("kind", "id")),
     "SDCRS_UNKNOWN_PATH": ErrorSpec(404, "{path} does not exist here.", ("path",)),
     "SDCRS_METHOD_NOT_ALLOWED": ErrorSpec(405, "{method} is not allowed for {path}.", ("method", "path")),

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
 from pipeline.api.call import Call
+from pipeline.api.envelope import errors_body, is_identity
 from pipeline.errors import AppError
 from pipeline.logs import of_request
 from pipeline.packets.contracts.common import error_body, response_info
@@ -47,7 +48,8 @@ def ok(call: Call, content: Mapping[str, Any], status: int = 200) -> Response:
 def refused(call: Call, errors: Sequence[AppError]) -> Response:
     """The errors in the order found; the status is the first one's."""
     message_id = str(call.correlation_id)
-    body = error_body(errors, call.info, call.now, message_id)
+    ours = is_identity(call.path)
+    body = errors_body(call.path[:200], call.now, errors) if ours else error_body(errors, call.info, call.now, message_id)
     return Response(_json(body), errors[0].status, {**_headers(errors[0]), "X-Correlation-Id": message_id}, "application/json")
 
 

@@ -4,6 +4,7 @@ Each check takes the whole library and raises SDCRS_INVALID_MASTER_DATA at the f
 """
 
 from collections.abc import Callable, Iterable
+from typing import get_args
 
 from shapely import STRtree
 from shapely.geometry import shape
@@ -12,12 +13,17 @@ from shapely.validation import explain_validity
 from pipeline.masterdata.base import LOCALES
 from pipeline.masterdata.documents import Document, Key, invalid
 from pipeline.masterdata.geo import TenantBoundary, uncovered_share
+from pipeline.masterdata.identity_models import IdentityStages, IdSchema, StageName
 from pipeline.masterdata.library import Entry, Library
 from pipeline.masterdata.models import PLACEHOLDERS, Template
 from pipeline.masterdata.workflow import ASSIGNEE_CONDITIONS, QUEUE_CONDITIONS, BusinessService, StateEntry, WorkflowTable, table
 
 WORKFLOW: Key = ("workflow", "BusinessServices")
 BUSINESS_SERVICE = "SDCRS"  # the packets' name for the one workflow there is
+
+# What a later stage reads an earlier one has written, so the order is given; the others may be left out
+STAGE_ORDER = get_args(StageName)
+NEEDED_STAGES = frozenset({"SECUREZONE_NOTIFICATION", "VALIDATOR", "UIN_GENERATION", "FINALIZATION"})
 
 # Edges are stored with five decimals (1 m), so rounding leaves no gap that matters; this is 1 m² of 1,000 km².
 TILING_TOLERANCE = 1e-9
@@ -72,6 +78,8 @@ def _check_codes(library: Library) -> None:
         ("FRAUD-DETECTION", "FraudRules"): "id",
         ("FRAUD-DETECTION", "ExternalValidators"): "id",
         ("FRAUD-DETECTION", "ApplicantPenalties"): "code",
+        ("IDENTITY", "IdSchema"): "version",
+        ("IDENTITY", "Partners"): "id",
         ("DSS", "MasterChartConfig"): "id",
         ("DSS", "DashboardConfig"): "id",
         ("DSS", "RoleDashboardMapping"): "rolecode",
@@ -213,6 +221,41 @@ def _check_fraud(library: Library) -> None:
                 raise invalid(entry.document.source, f"{field}.duration", "a warning and a ban have none, the others need one")
 
 
+def _check_identity(library: Library) -> None:
+    for entry in library.all(("IDENTITY", "Stages")):
+        stages: IdentityStages = entry.value
+        names = [stage.name for stage in stages.stages]
+        _unique(entry.document, "Stages.stages", names)
+        _unique(entry.document, "Stages.pauseRules", (rule.id for rule in stages.pause_rules))
+        if names != [name for name in STAGE_ORDER if name in names] or not NEEDED_STAGES.issubset(names):
+            raise invalid(entry.document.source, "Stages.stages", f"must be, in this order, some of {', '.join(STAGE_ORDER)}")
+        for rule in stages.pause_rules:
+            _exists(entry.document, f"Stages.pauseRules[{rule.id}].stage", rule.stage, names, "stage")
+    for entry in library.all(("IDENTITY", "IdSchema")):
+        for schema in entry.value:
+            _check_schema(entry.document, schema)
+    for entry in library.all(("IDENTITY", "Partners")):
+        fields = {name for one in library.entry(("IDENTITY", "IdSchema"), entry.document.tenant_id).value for name in one.by_name}
+        for partner in entry.value:
+            for name in partner.attributes:
+                _exists(entry.document, f"Partners[{partner.id}].attributes", name, fields, "field")
+
+
+def _check_schema(document: Document, schema: IdSchema) -> None:
+    where = f"IdSchema[{schema.version}]"
+    _unique(document, f"{where}.fields", (field.name for field in schema.fields))
+    for name in ("fullName", "dateOfBirth", "gender", "phone"):  # by these duplicates are found
+        _exists(document, f"{where}.fields", name, schema.by_name, "field")
+    kinds = {field.name: field.kind for field in schema.fields}
+    for name in schema.handle_fields:
+        if kinds.get(name) != "TEXT":
+            raise invalid(document.source, f"{where}.handleFields", f"{name!r} is no text field")
+    for group in schema.mandatory:
+        for name in group.documents:
+            if kinds.get(name) != "DOCUMENT":
+                raise invalid(document.source, f"{where}.mandatory", f"{name!r} is no document")
+
+
 def _check_dashboards(library: Library) -> None:
     roles = _roles(library)
     charts = library.entry(("DSS", "MasterChartConfig"))
@@ -289,6 +332,7 @@ CHECKS: tuple[Callable[[Library], None], ...] = (
     _check_settings,
     _check_messages,
     _check_fraud,
+    _check_identity,
     _check_dashboards,
     _check_boundaries,
 )

@@ -14,6 +14,7 @@ from pipeline.masterdata.base import COMMON
 from pipeline.masterdata.dashboard_models import Chart, Dashboard, RoleDashboards
 from pipeline.masterdata.fraud_models import ExternalValidator, FraudRule, Penalty, PenaltyEscalation, RiskConfig
 from pipeline.masterdata.geo import TenantBoundary
+from pipeline.masterdata.identity_models import IdentityStages, IdSchema, Partner
 from pipeline.masterdata.models import (
     PayoutConfig,
     RejectionReason,
@@ -85,6 +86,9 @@ MASTERS: dict[Key, MasterSpec] = {
     ("FRAUD-DETECTION", "ApplicantPenalties"): MasterSpec(TypeAdapter(tuple[Penalty, ...]), "ANY"),
     ("FRAUD-DETECTION", "PenaltyEscalation"): MasterSpec(TypeAdapter(PenaltyEscalation), "ANY"),
     ("FRAUD-DETECTION", "ExternalValidators"): MasterSpec(TypeAdapter(tuple[ExternalValidator, ...]), "ANY"),
+    ("IDENTITY", "Stages"): MasterSpec(TypeAdapter(IdentityStages), "ANY"),
+    ("IDENTITY", "IdSchema"): MasterSpec(TypeAdapter(tuple[IdSchema, ...]), "ANY"),
+    ("IDENTITY", "Partners"): MasterSpec(TypeAdapter(tuple[Partner, ...]), "ANY"),
     ("DSS", "MasterChartConfig"): MasterSpec(TypeAdapter(tuple[Chart, ...]), "COMMON"),
     ("DSS", "DashboardConfig"): MasterSpec(TypeAdapter(tuple[Dashboard, ...]), "COMMON"),
     ("DSS", "RoleDashboardMapping"): MasterSpec(TypeAdapter(tuple[RoleDashboards, ...]), "COMMON"),

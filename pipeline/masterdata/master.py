@@ -15,6 +15,7 @@ from pipeline.masterdata.dashboard_models import Chart, Dashboard, RoleDashboard
 from pipeline.masterdata.documents import Document, Key
 from pipeline.masterdata.fraud_models import ExternalValidator, FraudRule, Penalty, PenaltyEscalation, RiskConfig
 from pipeline.masterdata.geo import District, Geography, Locality, Place, Ward
+from pipeline.masterdata.identity_models import IdentityStages, IdSchema, Partner
 from pipeline.masterdata.library import Entry, Library
 from pipeline.masterdata.models import (
     PayoutConfig,
@@ -203,6 +204,21 @@ class MasterData:
     def external_validators(self, tenant_id: str) -> Mapping[str, ExternalValidator]:
         """Outside validators by id, disabled ones included."""
         return {item.id: item for item in self._library.entry(("FRAUD-DETECTION", "ExternalValidators"), tenant_id).value}
+
+    # identity
+
+    def identity_stages(self, tenant_id: str) -> IdentityStages:
+        """Stages, pauses and limits of the registrations of a tenant."""
+        found: IdentityStages = self._library.entry(("IDENTITY", "Stages"), tenant_id).value
+        return found
+
+    def id_schemas(self, tenant_id: str) -> Mapping[str, IdSchema]:
+        """The schemas of registrations by version."""
+        return {schema.version: schema for schema in self._library.entry(("IDENTITY", "IdSchema"), tenant_id).value}
+
+    def partners(self, tenant_id: str) -> tuple[Partner, ...]:
+        """The active partners to whom credentials go."""
+        return tuple(partner for partner in self._library.entry(("IDENTITY", "Partners"), tenant_id).value if partner.active)
 
     # analytics
 
