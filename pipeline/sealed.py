@@ -8,6 +8,7 @@ SEALED = (
     Sealed("payout.attempt", "request_sealed", "payout.request", "reference_id"),
     Sealed("payout.webhook_event", "sealed", "payout.webhook", "event_id"),
     Sealed("payout.payee_claim", "uin_sealed", "payout.uin", "id"),
+    Sealed("regprc.demographic", "demographics_sealed", "regprc.demographics", "id"),
     Sealed("idrepo.identity", "demographics_sealed", "idrepo.demographics", "id"),
     Sealed("idrepo.identifier", "id_sealed", "idrepo.identifier", "id"),
     Sealed("credential.credential_transaction", "request_sealed", "credential.request", "id"),

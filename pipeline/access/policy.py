@@ -45,6 +45,10 @@ Operation = Literal[
     "appeal_penalty",
     "reveal_person",
     "download_own_data",
+    "sync_registrations",
+    "search_registrations",
+    "act_on_registration",
+    "decide_identity",
 ]
 
 # Operation: who may, and what the others are told.
@@ -76,6 +80,11 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         "appeal_penalty": (frozenset({"TEACHER"}), "only the teacher concerned appeals"),
         "reveal_person": (ADMINS, "only admins see a phone number or e-mail address in full"),
         "download_own_data": (EVERYONE, "needs a role of the programme"),
+        # registration clients sign in as an admin of their district
+        "sync_registrations": (ADMINS, "only admins announce and upload registrations"),
+        "search_registrations": (ADMINS | {"AUDITOR"}, "registrations are for admins and the auditor"),
+        "act_on_registration": (ADMINS, "only admins pause, resume and stop registrations"),
+        "decide_identity": (ADMINS, "only admins decide whether two registrations are one person"),
     }
 )
 

@@ -110,6 +110,7 @@ CREATE TABLE regprc.component (
     name             text        NOT NULL,
     size_bytes       int         NOT NULL CHECK (size_bytes > 0),
     sha256           bytea       NOT NULL CHECK (length(sha256) = 32),
+    sidecar          jsonb       NOT NULL,  -- the known keys of its JSON file, as texts
     verified         text        CHECK (verified IN ('VERIFIED', 'MISMATCH')),  -- NULL: not looked at yet
     mismatch         text        CHECK (length(mismatch) <= 512),  -- what differs, with both values
     stored_at        timestamptz NOT NULL,
@@ -127,6 +128,14 @@ CREATE TABLE regprc.demographic_key (
     PRIMARY KEY (registration_id, kind)
 );
 CREATE INDEX demographic_key_found ON regprc.demographic_key (state_id, kind, key_hash);
+
+-- What two registrations are compared by, so that no packet is opened for it
+CREATE TABLE regprc.demographic (
+    id                   uuid  PRIMARY KEY REFERENCES regprc.registration,
+    tenant_id            text  NOT NULL,
+    state_id             text  NOT NULL,
+    demographics_sealed  text  NOT NULL CHECK (demographics_sealed LIKE 'v1:%')
+);
 
 CREATE TABLE regprc.manual_verification (
     id               uuid        PRIMARY KEY,

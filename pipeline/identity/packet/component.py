@@ -1,6 +1,7 @@
 """One component of a packet: what its meta info says, its fields, and whether its hashes and its sidecar agree with it."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,13 @@ ID, META = "ID.json", "packet_meta_info.json"
 DATA_HASH, OPERATIONS_HASH = "packet_data_hash.txt", "packet_operations_hash.txt"
 UNHASHED = frozenset({META, DATA_HASH, OPERATIONS_HASH})
 MAX_MISMATCH = 512  # as the column takes it
-SIDECAR_TEXT = 1024  # a signature has 344 characters
+SIDECAR_TEXT = 64  # none of the keys that are kept says more
 
 # A sidecar's keys, and the announcement's names for those that must agree with it
 AGREEING = {"id": "reg_id", "process": "process", "source": "source", "schemaversion": "schema_version"}
-SIDECAR_KEYS = (*AGREEING, "packetname", "creationdate", "encryptedhash", "signature", "providername", "providerversion")
+SIDECAR_KEYS = (*AGREEING, "packetname", "creationdate")
 ONLY_ENCRYPTED = ("encryptedhash", "signature")  # they speak of the encrypted upload: ours come in clear
+_SHOWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # a client's word that may stand in a mismatch; anything else may be anything
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Component:
         for name in names:
             entry = self.entry(name)
             if entry is None:
-                return f"{file} speaks of {name[:64]}, which is not there"
+                return f"{file} speaks of {name if _SHOWN.fullmatch(name) else 'a file'}, which is not there"
             digest.update(self.archive.read(entry))
         if file not in self.archive.names:
             return f"{file} is missing"
@@ -175,5 +177,5 @@ def read_sidecar(component: str, data: bytes) -> dict[str, str]:
 def _differs(what: str, said: Any, wanted: str, by: str = "announced is") -> str | None:
     if str(said) == wanted:
         return None
-    shown = "missing" if said is None else str(said)[:64]
+    shown = "missing" if said is None else str(said) if _SHOWN.fullmatch(str(said)) else "something else"
     return f"{what} is {shown}, {by} {wanted}"

@@ -1,0 +1,63 @@
+"""Registrations for tests: announced and uploaded through the product's own commands."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from pipeline.access.caller import Caller
+from pipeline.demo.registrations import MadePacket, make_packet
+from pipeline.identity.registration.sync import Synced, sync
+from pipeline.identity.registration.upload import Received, receive
+from pipeline.runtime import Runtime
+from tests.factories import VILLE
+
+SAMPLE_ID = "10001100771006920220128223618"
+COMPONENTS = ("id", "evidence", "optional")
+
+
+def sample_folder() -> Path:
+    """The folder of the sample registration packet that SDCRS_REGISTRATION names; a test that needs it is skipped without it."""
+    named = os.environ.get("SDCRS_REGISTRATION", Path(__file__).parents[2] / "shared/mosip/sample-packet/REGISTRATION_CLIENT/NEW")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.skip("no sample registration packet here; set SDCRS_REGISTRATION to its folder")
+    return folder
+
+
+def announced(rt: Runtime, caller: Caller, packets: Sequence[MadePacket], tenant_id: str = VILLE) -> list[Synced]:
+    """The packets' announcements, synced."""
+    with rt.database.begin(caller.scope) as conn:
+        return sync(conn, rt.masterdata.current(), caller, tenant_id, [packet.announcement for packet in packets], rt.clock.now())
+
+
+def uploaded(rt: Runtime, caller: Caller, packet: MadePacket | int, tenant_id: str = VILLE) -> Received:
+    """A packet, or the one of this seed, announced and taken in."""
+    made = make_packet(packet, rt.clock.now()) if isinstance(packet, int) else packet
+    (result,) = announced(rt, caller, [made], tenant_id)
+    assert result.error is None, result.error
+    return receive(rt, caller, made.files, rt.clock.now())
+
+
+def rows(rt: Runtime, sql: str, **params: Any) -> list[Any]:
+    """What a statement finds, as the worker sees it."""
+    with rt.database.worker() as conn:
+        return list(conn.execute(text(sql), params).all())
+
+
+def registration(rt: Runtime, registration_id: UUID) -> Any:
+    """The row of a registration."""
+    (row,) = rows(rt, "SELECT * FROM regprc.registration WHERE id = :id", id=registration_id)
+    return row
+
+
+def packets_of(rt: Runtime, registration_id: UUID) -> list[str]:
+    """The ids of the messages about a registration, in the order in which they were written."""
+    found = rows(
+        rt, "SELECT packet FROM packet.log WHERE subject_kind = 'REGISTRATION' AND subject_id = :id ORDER BY id", id=registration_id
+    )
+    return [row.packet for row in found]
