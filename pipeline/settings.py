@@ -68,6 +68,7 @@ class Settings:
     bind_address: str = "127.0.0.1"  # where console and API listen; 0.0.0.0 for other machines or a container
     embedded_fsync: bool = True  # False: the embedded server is for tests, and a power cut may lose its data
     validator_networks: tuple[str, ...] = ()  # networks of our own in which validators may be called
+    api_processes: int = 1  # that serve the API, each with an interpreter of its own
     hrms_port: int = 8504  # the demo's own identity provider
     console_public_url: str | None = None  # None: the browser's host, where that is this machine itself
     oidc_issuer: str | None = None  # None: the demo's provider, and in production none
@@ -159,6 +160,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
         embedded_fsync=fsync,
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),
+        api_processes=number("API_PROCESSES", min(os.cpu_count() or 1, 2), 1, 64),
         hrms_port=number("HRMS_PORT", port + 3, 1024, 65535),
         console_public_url=(text("CONSOLE_PUBLIC_URL") or "").rstrip("/") or None,
         **_sign_in(text),

@@ -1,10 +1,11 @@
-"""The API process: the app with its routers, opened over one runtime. `uvicorn --factory pipeline.api.app:create_app` serves it."""
+"""The app of an API process: its routers, opened over one runtime. `python -m pipeline.api` serves it."""
 
 import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -15,6 +16,7 @@ from pipeline.access.passwords import CONCURRENT_HASHES
 from pipeline.api import boundary, files, fraud, health, openapi, own_data, payouts, reports, sso, tracking, users, webhook, workflow
 from pipeline.api.answers import internal_error, refused
 from pipeline.api.call import Parts
+from pipeline.api.counters import MEMORY
 from pipeline.api.direct import Direct
 from pipeline.api.gate import MAX_WAIT_S, Gate
 from pipeline.api.rates import Rates
@@ -33,6 +35,7 @@ SIGN_IN_WAIT_S = 10.0  # a school's teachers sign in when the day begins; each h
 SIGN_INS_WAITING = 128
 UPLOAD_WAIT_S = 10.0  # who has sent megabytes rather waits than sends them again
 UPLOADS_WAITING = 32  # their photos lie on the disk, not in memory, until their turn
+COUNTERS = "rates.sqlite"  # in the data folder: what all processes of this machine count in
 POOL_SIZE = THREADS + CONCURRENT_HASHES + SPARE_CONNECTIONS + pool.MOST
 
 # How long a thread that computes may keep the interpreter from the others. Python's own 5 ms are longer than most answers take,
@@ -51,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with open_runtime(chosen, pool_size=POOL_SIZE, say=LOGGER.info) as rt:
-            async with _serving(app, rt):
+            async with _serving(app, rt, counted_at=chosen.data_dir / COUNTERS):
                 gc.collect()
                 gc.freeze()  # boundaries and models live as long as we do: collections need not walk them, which costs a tenth of a second
                 yield
@@ -71,11 +74,13 @@ def build(rt: Runtime, threads: int = THREADS, max_wait_s: float = MAX_WAIT_S) -
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS, max_wait_s: float = MAX_WAIT_S) -> AsyncIterator[None]:
+async def _serving(
+    app: FastAPI, rt: Runtime, threads: int = THREADS, max_wait_s: float = MAX_WAIT_S, counted_at: Path | str = MEMORY
+) -> AsyncIterator[None]:
     sign_in = Gate(CONCURRENT_HASHES, "sign-in", SIGN_IN_WAIT_S, SIGN_INS_WAITING)
-    photos = pool.PhotoPool()
+    photos = pool.PhotoPool(max(pool.cores() // rt.settings.api_processes, 1))
     uploads = Gate(photos.processes, "upload", UPLOAD_WAIT_S, UPLOADS_WAITING)
-    parts = Parts(rt, Intake(rt), Gate(threads, "api", max_wait_s), sign_in, Rates(), uploads, photos)
+    parts = Parts(rt, Intake(rt), Gate(threads, "api", max_wait_s), sign_in, Rates(counted_at), uploads, photos)
     rt.masterdata.current()  # the first request should not wait for it
     app.state.parts = parts
     try:
@@ -85,6 +90,7 @@ async def _serving(app: FastAPI, rt: Runtime, threads: int = THREADS, max_wait_s
         parts.sign_in_gate.close()
         parts.upload_gate.close()
         parts.photos.close()
+        parts.rates.close()
 
 
 def _app(lifespan: Lifespan) -> FastAPI:

@@ -1,4 +1,4 @@
-"""How often one client may ask. Each process counts for itself, in memory: the limits are against floods and guessing, not for billing.
+"""How often one client may ask. The processes of a machine count together: the limits are against floods and guessing, not for billing.
 
 Whoever is signed in is counted by session, everybody else by network address: a school's teachers share one. Behind a proxy the
 address is the client's only where TRUSTED_PROXIES names the proxy.
@@ -6,12 +6,12 @@ address is the client's only where TRUSTED_PROXIES names the proxy.
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from pipeline.clock import Clock, SystemClock
+from pipeline.api.counters import MEMORY, Counters
 from pipeline.errors import AppError
 
 WINDOW_S = 60  # who waits so long has a whole minute's share again
@@ -31,42 +31,17 @@ WEBHOOK = Rate("webhook", 6000)  # the provider sends what it has to tell after 
 STRANGER = Rate("stranger", 6000)  # signed photo links, and clients whose token is in the body
 SESSION = Rate("session", 6000)  # another service acts for a whole state with one session
 
-CLOCK: Clock = SystemClock()
-SWEEP_S = 60.0  # counters live for two minutes; some hundred thousand clients of a minute take some tens of megabytes
 _PUBLIC = ("/track/", "/sdcrs-services/v1/report/_track")
 _SIGN_IN = ("/user/oauth/", "/sso/")
 _FREE = frozenset({"/livez", "/readyz"})  # a load balancer asks as often as it likes
 
 
-class Counters(MemoryStorage):
-    """The library's counters, swept now and then by who counts. Threads share them.
-
-    The library starts a thread for its sweep with nearly every request, which then looks at every client there is.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._sweep_at = 0.0
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        now = CLOCK.now().timestamp()  # as the library counts
-        if now >= self._sweep_at:
-            self._sweep_at = now + SWEEP_S
-            for old in [name for name, ends in self.expirations.copy().items() if ends <= now]:
-                self.clear(old)
-        with self.locks[key]:
-            if self.expirations.get(key, 0.0) <= now:
-                self.storage[key] = 0
-                self.expirations[key] = now + expiry
-            self.storage[key] += amount
-            return self.storage[key]
-
-
 class Rates:
-    """The counters of one process. Threads share them."""
+    """Who has asked how often, kept at `place`. Threads share them; `close` them."""
 
-    def __init__(self) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(Counters())
+    def __init__(self, place: Path | str = MEMORY) -> None:
+        self._counters = Counters(place)
+        self._limiter = SlidingWindowCounterRateLimiter(self._counters)
         self._items = {rate: RateLimitItemPerMinute(rate.per_minute) for rate in (PUBLIC, SIGN_IN, WEBHOOK, STRANGER, SESSION)}
 
     def check(self, path: str, client: str, token: str) -> None:
@@ -77,6 +52,10 @@ class Rates:
         who = hashlib.sha256(token.encode()).hexdigest() if rate is SESSION else client
         if not self._limiter.hit(self._items[rate], rate.name, who):
             raise AppError("SDCRS_TOO_MANY_REQUESTS", perMinute=rate.per_minute, retryAfterSeconds=WINDOW_S)
+
+    def close(self) -> None:
+        """Let go of the counters."""
+        self._counters.close()
 
 
 def rate_of(path: str, *, signed_in: bool) -> Rate:

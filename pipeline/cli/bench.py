@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+import pipeline
 from pipeline.bench.api import Plan as ApiPlan
 from pipeline.bench.api import run as measure_api
 from pipeline.bench.api_figures import Scene
@@ -182,7 +183,7 @@ def programs(settings: Settings) -> Mapping[str, Program]:
 
 def tended(settings: Settings) -> Mapping[str, Program]:
     """The same, ended by the system when this process dies, however it dies; they must be started by its main thread."""
-    launcher = Path(__file__).with_name("child.py")
+    launcher = Path(pipeline.__file__).with_name("child.py")
     before = (sys.executable, "-I", "-S", str(launcher), str(os.getpid()))
     return {name: replace(program, command=(*before, *program.command)) for name, program in programs(settings).items()}
 

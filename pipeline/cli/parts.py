@@ -61,9 +61,6 @@ def parts(settings: Settings) -> dict[str, Part]:
             "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{api}/webhook/v1/razorpay",
         }
 
-    serve_api: tuple[str, ...] = ("-m", "uvicorn", "pipeline.api.app:create_app", "--factory", "--host", host, "--port", str(api))
-    serve_api += ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5")
-    serve_api += ("--forwarded-allow-ips", ",".join(settings.trusted_proxies))
     serve_console = ("-m", "streamlit", "run", "dashboard/app.py", "--server.address", host, "--server.port", str(console))
     table = {
         "migrate": Part((python, "-m", "pipeline", "migrate"), "first"),
@@ -75,7 +72,7 @@ def parts(settings: Settings) -> dict[str, Part]:
             environment=sandbox_environment,
         ),
         "worker": Part((python, "-m", "pipeline", "work")),
-        "api": Part((python, *serve_api), port=api, port_setting="API_PORT", host=host, ready_path="/livez"),
+        "api": Part((python, "-m", "pipeline.api"), port=api, port_setting="API_PORT", host=host, ready_path="/livez"),
         "console": Part((python, *serve_console), port=console, port_setting="PORT", host=host, ready_path="/_stcore/health"),
         "hrms": Part((python, "-m", "pipeline.hrms"), port=hrms, port_setting="HRMS_PORT", ready_path="/"),
         "demo": Part((python, "-m", "pipeline", "demo", "--if-empty"), "last"),

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+import pipeline
 from pipeline.cli.parts import DEMO_ACCOUNTS, Part, Table, check_ports, parts
 from pipeline.database.connect import urls
 from pipeline.database.urls import Urls
@@ -141,7 +142,7 @@ class _Team:
     def start(self, name: str) -> bool:
         """Start the part; when even that fails, say so and plan the next attempt."""
         part, child = self.table[name], self._children[name]
-        launcher = Path(__file__).with_name("child.py")
+        launcher = Path(pipeline.__file__).with_name("child.py")
         try:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(launcher), str(os.getpid()), *part.command],

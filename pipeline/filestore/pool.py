@@ -26,11 +26,16 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "L
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # libraries start a thread a core, each with memory, for nothing here
 
 
+def cores() -> int:
+    """How many photos this machine examines at once."""
+    return max(1, min(os.cpu_count() or 1, MOST))
+
+
 class PhotoPool:
     """Examines photos in other processes. Threads share it; `close` it."""
 
     def __init__(self, processes: int | None = None, time_limit_s: float = TIME_LIMIT_S, wait_s: float = WAIT_S) -> None:
-        self.processes = processes or max(1, min(os.cpu_count() or 1, MOST))
+        self.processes = processes or cores()
         self._time_limit_s, self._wait_s = time_limit_s, wait_s
         self._free = threading.BoundedSemaphore(self.processes)
         self._idle: deque[_Process] = deque()  # the last one used is taken first: its memory is warm

@@ -5,7 +5,6 @@ first asked for, or with the upload, and then kept beside it: `photo`, upright, 
 `thumbnail`. They can be lost without harm, so only the original is forced to the disk. Who may read a file is not decided here.
 """
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -13,7 +12,6 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlencode
 from uuid import UUID
 
 import fsspec
@@ -99,8 +97,8 @@ class FileStore:
     def sign(self, file_id: UUID, variant: Variant, now: datetime, ttl_s: int = LINK_TTL_S) -> str:
         """Path and query of a link that anybody may follow for `ttl_s` seconds; the caller has checked that its reader may see the file."""
         expires = (epoch_ms(now) or 0) // 1000 + ttl_s
-        query = urlencode({"variant": variant, "expires": expires, "signature": self._signature(file_id, variant, expires)})
-        return f"{PATH}/{file_id}?{query}"
+        # nothing in it needs quoting, and a page of reports has sixty of them
+        return f"{PATH}/{file_id}?variant={variant}&expires={expires}&signature={self._signature(file_id, variant, expires)}"
 
     def verify_signature(self, file_id: UUID, variant: str, expires: str | int, signature: str, now: datetime) -> Variant:
         """The variant that a link names. Raises SDCRS_LINK_EXPIRED when it is over or was altered in any part."""
@@ -114,7 +112,7 @@ class FileStore:
 
     def _signature(self, file_id: UUID, variant: str, expires: int) -> str:
         key = self._keyring.derive("filestore|links")
-        return hmac.new(key, f"{file_id}|{variant}|{expires}".encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(key, f"{file_id}|{variant}|{expires}".encode(), "sha256").hex()
 
     def _path(self, file_id: UUID, variant: Variant) -> str:
         # the last digits of a UUIDv7 are random: 4,096 folders of a few thousand files each after ten million photos

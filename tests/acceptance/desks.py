@@ -57,7 +57,7 @@ def house(
     }
     environment.pop("API_PUBLIC_URL", None)
     console = ("-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port))
-    api = ("-m", "uvicorn", "pipeline.api.app:create_app", "--factory", "--port", str(api_port), "--no-access-log")
+    api = ("-m", "pipeline.api")
     with ExitStack() as stack:
         processes = [stack.enter_context(_running(command, environment)) for command in (api, console)]
         urls = [f"http://127.0.0.1:{api_port}/livez", f"http://127.0.0.1:{port}/auth/login"]

@@ -1,4 +1,4 @@
-"""The API as the process that `up` starts: its own runtime, 16 clients at once, senders of nonsense, and an end when told."""
+"""The API as `up` starts it: two processes with a runtime each, 16 clients at once, senders of nonsense, and an end when told."""
 
 import os
 import signal
@@ -6,15 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import psutil
 import pytest
 
+from pipeline.api.rates import PUBLIC
 from pipeline.clock import SystemClock
 from pipeline.database.engine import Database, psycopg_url
 from pipeline.database.urls import Urls
@@ -38,6 +40,16 @@ class Served:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def processes(self) -> list[psutil.Process]:
+        """Those that listen on the port."""
+        return [one for one in psutil.process_iter() if self._listens(one)]
+
+    def _listens(self, one: psutil.Process) -> bool:
+        try:
+            return any(line.status == psutil.CONN_LISTEN and line.laddr.port == self.port for line in one.net_connections("tcp"))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
 
     def say(self, raw: bytes) -> bytes:
         """Send bytes that no proper client would send, and read what comes back."""
@@ -63,9 +75,9 @@ def served(urls: Urls, settings: Settings, live: Runtime, tmp_path_factory: pyte
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "uvicorn", "pipeline.api.app:create_app", "--factory", "--port", str(port), "--no-access-log"]
-    command += ["--timeout-graceful-shutdown", "5"]
+    command = [sys.executable, "-m", "pipeline.api"]
     environment = {**os.environ, "DATABASE_URL": psycopg_url(urls.app), "DATA_DIR": str(settings.data_dir), "APP_ENV": "demo"}
+    environment |= {"API_PORT": str(port), "API_PROCESSES": "2"}
     log = tmp_path_factory.mktemp("api") / "log"
     with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as process:
         one = Served(process, port)
@@ -73,7 +85,8 @@ def served(urls: Urls, settings: Settings, live: Runtime, tmp_path_factory: pyte
         try:
             yield one
             process.send_signal(signal.SIGTERM)
-            assert process.wait(15) in (0, -signal.SIGTERM)
+            assert process.wait(15) == 0
+            assert one.processes() == []
         finally:
             process.kill()
     assert "Traceback" not in log.read_text()
@@ -96,6 +109,30 @@ def test_it_is_ready_and_answers_unknown_paths_in_the_error_shape(served: Served
     answer = httpx.get(f"{served.url}/no/such/path")
     assert (answer.status_code, answer.json()["Errors"][0]["code"]) == (404, "SDCRS_UNKNOWN_PATH")
     assert httpx.get(f"{served.url}/openapi.json").json()["info"]["title"] == "SDCRS"
+
+
+def test_two_processes_serve_the_port_and_one_that_dies_is_replaced(served: Served) -> None:
+    def both() -> set[int]:
+        return {one.pid for one in served.processes()}
+
+    _until(lambda: len(both()) == 2)
+    (other,) = both() - {served.process.pid}
+    os.kill(other, signal.SIGKILL)
+    _until(lambda: len(both()) == 2 and other not in both())
+    assert {httpx.get(f"{served.url}/livez", timeout=10).status_code for _ in range(20)} == {200}
+
+
+def test_the_limit_of_the_public_page_counts_in_all_processes(served: Served) -> None:
+    somebody = {"X-Forwarded-For": "203.0.113.9"}
+    asked = [httpx.get(f"{served.url}/track/ABCDEFGH", headers=somebody, timeout=10).status_code for _ in range(PUBLIC.per_minute + 1)]
+    assert (set(asked[:90]), asked[-1]) == ({404}, 429)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_sixteen_clients_at_once_are_all_answered_and_share_no_report_number(served: Served, live: Runtime) -> None:

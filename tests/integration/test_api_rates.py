@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from pipeline.api import counters as counters_room
 from pipeline.api import rates
 from pipeline.api.app import build
+from pipeline.api.counters import Counters
 from pipeline.clock import SettableClock
+from pipeline.errors import AppError
 from pipeline.runtime import Runtime
 from tests.api import signed_in
 from tests.factories import VILLE, People, people
@@ -81,14 +85,43 @@ def test_each_request_counts_against_its_own_limit(path: str, signed: bool, rate
 
 
 def test_counters_of_clients_that_stay_away_are_swept_without_a_thread(monkeypatch: pytest.MonkeyPatch, clock: SettableClock) -> None:
-    monkeypatch.setattr(rates, "CLOCK", clock)
-    counters = rates.Counters()
+    monkeypatch.setattr(counters_room, "CLOCK", clock)
+    counters = Counters()
     counters.timer.join()  # the library's first and only one
     assert [counters.incr("often", 120), counters.incr("often", 120)] == [1, 2]
     counters.incr("once", 60)
-    clock.set(clock.now() + timedelta(seconds=rates.SWEEP_S + 1))
+    clock.set(clock.now() + timedelta(seconds=counters_room.SWEEP_S + 1))
     assert counters.incr("often", 120) == 3
-    assert set(counters.storage) == set(counters.expirations) == {"often"}
-    clock.set(clock.now() + timedelta(seconds=2 * rates.SWEEP_S))
+    assert (counters.get("often"), counters.get("once")) == (3, 0)
+    clock.set(clock.now() + timedelta(seconds=2 * counters_room.SWEEP_S))
     assert counters.incr("often", 120) == 1
     assert not counters.timer.is_alive()
+
+
+def test_processes_of_one_machine_count_together(tmp_path: Path) -> None:
+    place = tmp_path / "rates.sqlite"
+    one, other = rates.Rates(place), rates.Rates(place)
+    turns = [one, other] * (rates.PUBLIC.per_minute // 2)
+    for counting in turns:
+        counting.check("/track/ABCDEFGH", "10.1.1.1", "")
+    for counting in (one, other):
+        with pytest.raises(AppError) as refused:
+            counting.check("/track/ABCDEFGH", "10.1.1.1", "")
+        assert refused.value.code == "SDCRS_TOO_MANY_REQUESTS"
+    other.check("/track/ABCDEFGH", "10.1.1.2", "")
+    assert b"10.1.1" not in b"".join(file.read_bytes() for file in tmp_path.iterdir()), "addresses are kept as hashes"
+
+
+@pytest.mark.parametrize("damage", [b"no database at all, but long enough to be read as the head of one" * 40, b""])
+def test_a_damaged_file_of_counts_is_begun_anew(tmp_path: Path, damage: bytes) -> None:
+    place = tmp_path / "rates.sqlite"
+    place.write_bytes(damage)
+    counters = Counters(place)
+    assert [counters.incr("x", 120), counters.incr("x", 120)] == [1, 2]
+
+
+def test_a_file_that_cannot_be_used_refuses_nobody(tmp_path: Path) -> None:
+    counting = rates.Rates(tmp_path / "rates.sqlite")
+    counting.close()
+    for _ in range(rates.PUBLIC.per_minute + 5):
+        counting.check("/track/ABCDEFGH", "10.1.1.1", "")

@@ -94,7 +94,9 @@ def text(value: Any) -> str | None:
 
 def ms(value: Any) -> int | None:
     """A moment as epoch milliseconds; a recorded fact may already be ISO text."""
-    return epoch_ms(datetime.fromisoformat(value)) if isinstance(value, str) else epoch_ms(value)
+    if value is None:  # most of a report's moments have not come yet
+        return None
+    return epoch_ms(datetime.fromisoformat(value) if isinstance(value, str) else value)
 
 
 def seconds(value: datetime | None) -> int | None:

@@ -48,7 +48,7 @@ RESOLVED_LABEL = "Resolved - Dog Captured"
 def dog_report_answer(facts: RecordedFacts, view: View | None = None) -> dict[str, Any]:
     """The DogReport that a reader of this view gets; without a view, that of the facts. PUBLIC gets the tracking answer."""
     view = view or facts.view
-    facts = replace(facts, view=view)
+    facts = facts if facts.view is view else replace(facts, view=view)
     if view is View.PUBLIC:
         return track_answer(facts)
     report = facts.report
