@@ -161,6 +161,7 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_STARTING": ErrorSpec(503, "The service is starting: {step}. This page looks again by itself.", ("step",)),
     "SDCRS_PORT_BUSY": ErrorSpec(500, "Port {port} is in use. Stop the other program or set {setting}.", ("port", "setting")),
     "SDCRS_BAD_SETTING": ErrorSpec(500, "{setting}: {detail}", ("setting", "detail")),
+    "SDCRS_UNSAFE_SETTINGS": ErrorSpec(500, "Production does not start so: {why}.", ("settings", "why")),
     "SDCRS_NOT_MIGRATED": ErrorSpec(
         500, "The database has version {found}, this code needs {needed}. Run python -m pipeline migrate.", ("found", "needed")
     ),

@@ -1,12 +1,12 @@
 """Configuration, read once from the environment. Every setting is named in docs/settings.md."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pipeline.errors import AppError
 
@@ -16,6 +16,8 @@ CREDENTIALS = ("PG", "AWS_", "AZURE_", "GOOGLE_", "GCS_")
 SESSION_COOKIE = "sdcrs_session"
 SECURE_SESSION_COOKIE = "__Host-sdcrs_session"  # a browser takes this name only over TLS, for this host, for the whole site
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SAFE_TLS = frozenset({"require", "verify-ca", "verify-full"})  # libpq's sslmodes that never fall back to plain text
+LEAST_PREFIX = {4: 8, 6: 16}  # bits of a proxy's network; a wider one is half of the world
 ROLES = ("TEACHER", "VERIFIER", "SENIOR_VERIFIER", "MC_OFFICER", "MC_SUPERVISOR", "DISTRICT_ADMIN", "STATE_ADMIN", "AUDITOR")
 # What we want to know of a person, and the claim that says it where OIDC_CLAIMS names no other
 CLAIMS = {
@@ -127,9 +129,6 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     env = text("APP_ENV") or "demo"
     if env not in ("demo", "production"):
         raise AppError("SDCRS_BAD_SETTING", setting="APP_ENV", detail=f"{env!r} is neither demo nor production")
-    fsync = switch("EMBEDDED_FSYNC", True)
-    if not fsync and env == "production":
-        raise AppError("SDCRS_BAD_SETTING", setting="EMBEDDED_FSYNC", detail="is on, or off outside production")
     port = number("PORT", 8501, 1024, 65000)
     settings = Settings(
         data_dir=path("DATA_DIR") or ROOT / ".data",
@@ -158,7 +157,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=_networks("TRUSTED_PROXIES", text("TRUSTED_PROXIES") or "127.0.0.1 ::1"),
         log_json=_log_format(text("LOG_FORMAT"), env) == "json",
         bind_address=text("BIND_ADDRESS") or "127.0.0.1",
-        embedded_fsync=fsync,
+        embedded_fsync=switch("EMBEDDED_FSYNC", True),
         validator_networks=_networks("VALIDATOR_NETWORKS", text("VALIDATOR_NETWORKS")),
         api_processes=number("API_PROCESSES", min(os.cpu_count() or 1, 2), 1, 64),
         hrms_port=number("HRMS_PORT", port + 3, 1024, 65535),
@@ -234,8 +233,6 @@ def _check_sign_in(settings: Settings) -> None:
 def _check(settings: Settings) -> None:
     """What goes together."""
     _check_sign_in(settings)
-    if settings.production and settings.keys_file is None:
-        raise AppError("SDCRS_BAD_SETTING", setting="KEYS_FILE", detail="required when APP_ENV=production")
     if settings.razorpayx_key_id and not (
         settings.razorpayx_key_secret and settings.razorpayx_account_number and settings.razorpayx_webhook_secrets
     ):
@@ -244,3 +241,42 @@ def _check(settings: Settings) -> None:
             setting="RAZORPAYX_KEY_ID",
             detail="also set RAZORPAYX_KEY_SECRET, RAZORPAYX_ACCOUNT_NUMBER and RAZORPAYX_WEBHOOK_SECRET",
         )
+    unsafe = list(_unsafe(settings)) if settings.production else []
+    if unsafe:  # all at once, so that nobody has to start five times to learn of five
+        raise AppError(
+            "SDCRS_UNSAFE_SETTINGS", settings=[name for name, _ in unsafe], why="; ".join(f"{name} {why}" for name, why in unsafe)
+        )
+
+
+def _unsafe(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What production refuses to start with: it would lose money, or show people's data to others. Each setting with what is wrong."""
+    if settings.keys_file is None:
+        yield "KEYS_FILE", "is missing: keys do not lie beside what they protect"
+    if settings.razorpayx_key_id is None:
+        yield "RAZORPAYX_KEY_ID", "is missing: payouts would go to the sandbox, and nobody would be paid"
+    if not settings.embedded_fsync:
+        yield "EMBEDDED_FSYNC", "is off: a power cut would lose what was acknowledged"
+    if settings.api_public_url is None:
+        yield "API_PUBLIC_URL", "is missing: links to photos would go wherever a client's Host header says"
+    if settings.database_url is not None and not _encrypted(settings.database_url):
+        yield "DATABASE_URL", "needs sslmode=require, verify-ca or verify-full for a server on another machine"
+    for name, address in (
+        ("API_PUBLIC_URL", settings.api_public_url),
+        ("CONSOLE_PUBLIC_URL", settings.console_public_url),
+        ("RAZORPAYX_BASE_URL", settings.razorpayx_base_url),
+        ("SMS_GATEWAY_URL", settings.sms_gateway_url),
+        ("OIDC_ISSUER", settings.oidc_issuer),
+    ):
+        if address is not None and urlsplit(address).scheme != "https":
+            yield name, "is not https"
+    for network in map(ip_network, settings.trusted_proxies):
+        if network.prefixlen < LEAST_PREFIX[network.version]:
+            yield "TRUSTED_PROXIES", f"believes {network}: anybody could name an address of their choice"
+
+
+def _encrypted(url: str) -> bool:
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    host = parts.hostname or (query.get("host") or [""])[0]
+    near = not host or host.startswith("/") or host in LOOPBACK
+    return near or (query.get("sslmode") or [""])[0] in SAFE_TLS

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 import psycopg
 
 from pipeline.database.engine import CONNECT_TIMEOUT_S, Database, psycopg_url, read_role_prefix, sqlalchemy_url
+from pipeline.database.login import check_login
 from pipeline.database.migrate import check_migrated
 from pipeline.database.server import EmbeddedServer, quiet
 from pipeline.database.urls import Urls
@@ -41,11 +42,16 @@ def open_database(settings: Settings, *, pool_size: int = 8, progress: Callable[
     """The migrated database with its pool, for the length of the block.
 
     `pool_size` is the number of threads that use it: more could only wait for each other. The role prefix is the stored
-    one; DATABASE_ROLE_PREFIX counts when a database is first migrated. Raises like `urls`, SDCRS_DATABASE_DOWN, and
-    SDCRS_NOT_MIGRATED when the schema is not exactly that of this code.
+    one; DATABASE_ROLE_PREFIX counts when a database is first migrated. Raises like `urls`, SDCRS_DATABASE_DOWN,
+    SDCRS_NOT_MIGRATED when the schema is not exactly that of this code, and in production SDCRS_UNSAFE_SETTINGS for a login
+    that could pass by row-level security.
     """
     with urls(settings, progress) as found:
-        with closing(Database(found.app, checked_prefix(found.app), pool_size)) as database:
+        prefix = checked_prefix(found.app)
+        if settings.production:
+            with psycopg.connect(psycopg_url(found.app), connect_timeout=CONNECT_TIMEOUT_S) as conn:
+                check_login(conn, prefix)
+        with closing(Database(found.app, prefix, pool_size)) as database:
             yield database
 
 

@@ -29,6 +29,7 @@ from pipeline.database.server_process import find_postmaster, server_processes
 from pipeline.database.urls import Urls
 from pipeline.errors import AppError
 from pipeline.settings import ROOT
+from tests.production import PRODUCTION
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about running as root")
 
@@ -528,7 +529,7 @@ def test_external_addresses_are_used_as_they_are_and_start_nothing(empty_dir: Pa
     with pytest.raises(AppError, match="DATABASE_URL"), urls(settings_module.load(told)):
         pass
     with pytest.raises(AppError, match="EMBEDDED_FSYNC"):
-        settings_module.load({"EMBEDDED_FSYNC": "off", "APP_ENV": "production"})
+        settings_module.load({**PRODUCTION, "EMBEDDED_FSYNC": "off"})
 
 
 def test_unreachable_external_database_is_down_not_broken(empty_dir: Path) -> None:

@@ -17,6 +17,7 @@ from pipeline.runtime import Runtime
 from pipeline.settings import load
 from tests.api import signed_in
 from tests.factories import VILLE, People, people
+from tests.production import PRODUCTION
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_an_error_is_logged_by_kind_and_place_and_never_by_its_message(lines: An
 
 @pytest.mark.parametrize(
     ("environment", "as_json"),
-    [({}, False), ({"LOG_FORMAT": "json"}, True), ({"APP_ENV": "production", "KEYS_FILE": "/k", "LOG_FORMAT": "text"}, False)],
+    [({}, False), ({"LOG_FORMAT": "json"}, True), (PRODUCTION, True), ({**PRODUCTION, "LOG_FORMAT": "text"}, False)],
 )
 def test_the_format_is_chosen_by_a_setting(environment: dict[str, str], as_json: bool) -> None:
     assert load(environment).log_json is as_json

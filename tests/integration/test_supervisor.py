@@ -24,6 +24,7 @@ from pipeline.database.server import EmbeddedServer
 from pipeline.database.server_process import alive, find_postmaster, server_processes
 from pipeline.errors import AppError
 from pipeline.settings import ROOT, load
+from tests.production import PRODUCTION
 
 # A part that writes down when it begins and ends, listens when it has a port, and lasts as long as it is told.
 PART = """
@@ -309,9 +310,7 @@ def test_two_parts_with_one_port_and_an_address_that_is_not_ours_are_refused() -
 
 def test_table_of_the_real_parts_follows_the_settings() -> None:
     assert list(parts(load({}))) == ["migrate", "sandbox", "worker", "api", "console", "hrms", "demo"]
-    provider = {"RAZORPAYX_KEY_ID": "k", "RAZORPAYX_KEY_SECRET": "s", "RAZORPAYX_ACCOUNT_NUMBER": "1", "RAZORPAYX_WEBHOOK_SECRET": "w"}
-    production = {"APP_ENV": "production", "KEYS_FILE": "/keys", "DATABASE_URL": "postgresql://login@db/live", **provider}
-    assert list(parts(load(production))) == ["worker", "api", "console"]
+    assert list(parts(load(PRODUCTION))) == ["worker", "api", "console"]
     ports = {name: (part.port_setting, part.port) for name, part in parts(load({"PORT": "9000"})).items() if part.port}
     assert ports == {
         "console": ("PORT", 9000),

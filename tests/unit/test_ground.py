@@ -17,6 +17,7 @@ from pipeline.settings import load
 from pipeline.vault.keys import Keyring, open_keyring
 from pipeline.vault.persons import mask_phone, mask_vpa, normalise
 from pipeline.vault.seal import keyed_hash, seal, unseal
+from tests.production import PRODUCTION
 
 DJIBOUTI = ZoneInfo("Africa/Djibouti")
 RING = Keyring("k2", (("k1", b"1" * 32), ("k2", b"2" * 32)))
@@ -69,7 +70,6 @@ def test_an_error_without_its_params_is_a_fault_of_ours() -> None:
         ({"PORT": "80"}, "PORT"),
         ({"PORT": "many"}, "PORT"),
         ({"APP_ENV": "staging"}, "APP_ENV"),
-        ({"APP_ENV": "production"}, "KEYS_FILE"),
         ({"RAZORPAYX_KEY_ID": "rzp_live_x"}, "RAZORPAYX_KEY_ID"),
     ],
 )
@@ -78,6 +78,36 @@ def test_a_setting_that_cannot_be_used_is_named(environ: dict[str, str], setting
         load(environ)
     assert caught.value.code == "SDCRS_BAD_SETTING"
     assert caught.value.params["setting"] == setting
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({}, []),
+        ({"DATABASE_URL": "postgresql:///live?host=/run/postgresql"}, []),
+        ({"DATABASE_URL": "postgresql://login@127.0.0.1/live"}, []),
+        ({"KEYS_FILE": ""}, ["KEYS_FILE"]),
+        ({"RAZORPAYX_KEY_ID": ""}, ["RAZORPAYX_KEY_ID"]),
+        ({"EMBEDDED_FSYNC": "off"}, ["EMBEDDED_FSYNC"]),
+        ({"API_PUBLIC_URL": ""}, ["API_PUBLIC_URL"]),
+        ({"API_PUBLIC_URL": "http://sdcrs.example"}, ["API_PUBLIC_URL"]),
+        ({"RAZORPAYX_BASE_URL": "http://provider.example"}, ["RAZORPAYX_BASE_URL"]),
+        ({"SMS_GATEWAY_URL": "http://sms.example"}, ["SMS_GATEWAY_URL"]),
+        ({"DATABASE_URL": "postgresql://login@db/live"}, ["DATABASE_URL"]),
+        ({"DATABASE_URL": "postgresql://login@db/live?sslmode=prefer"}, ["DATABASE_URL"]),
+        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, ["TRUSTED_PROXIES"]),
+        ({"KEYS_FILE": "", "TRUSTED_PROXIES": "::/0", "API_PUBLIC_URL": ""}, ["KEYS_FILE", "API_PUBLIC_URL", "TRUSTED_PROXIES"]),
+    ],
+)
+def test_production_does_not_start_with_an_unsafe_setting_and_names_all_of_them(change: dict[str, str], named: list[str]) -> None:
+    environment = {**PRODUCTION, **change}
+    if not named:
+        assert load(environment).production
+        return
+    with pytest.raises(AppError) as refused:
+        load(environment)
+    assert (refused.value.code, refused.value.params["settings"]) == ("SDCRS_UNSAFE_SETTINGS", named)
+    assert not load({**environment, "APP_ENV": "demo"}).production
 
 
 def test_ports_follow_the_console() -> None:
