@@ -13,7 +13,7 @@ from pipeline.fraud.validators.credentials import TokenError, Tokens
 from pipeline.fraud.validators.questions import Question, written
 from pipeline.fraud.validators.reading import UnreadableError, outputs_of, read_json
 from pipeline.fraud.validators.setup import Asked
-from pipeline.fraud.validators.wire import Line, Reply, WireError
+from pipeline.outbound.wire import Line, Reply, WireError
 
 LONGEST_WISH_S = 60.0  # of a Retry-After: a report does not wait longer for one validator's sake
 WORDS = {

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 from pipeline.fraud.validators.questions import in_base64
 from pipeline.fraud.validators.reading import UnreadableError, read_json
 from pipeline.fraud.validators.setup import Asked
-from pipeline.fraud.validators.wire import Line, Reply
+from pipeline.outbound.wire import Line, Reply
 
 DEFAULT_HEADER = "X-API-Key"
 UNTOLD_LIFE_S = 300  # of a token whose answer does not say how long it holds

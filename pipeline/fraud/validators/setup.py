@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from pipeline.fraud.validators.addresses import Network, networks
+from pipeline.outbound.addresses import Network, networks
 from pipeline.fraud.validators.paths import parse
 from pipeline.fraud.validators.questions import paths_of, sends_links
 from pipeline.masterdata.fraud_models import Endpoint, ExternalValidator

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from pipeline.fraud.validators import wire
-from pipeline.fraud.validators.wire import MAX_ANSWER_BYTES, Line, WireError
+from pipeline.outbound import wire
+from pipeline.outbound.wire import MAX_ANSWER_BYTES, Line, WireError
 from tests.validator_service import Say, Service, open_service, say
 
 HERE = (ip_network("127.0.0.1"),)

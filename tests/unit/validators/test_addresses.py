@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from pipeline.fraud.validators.addresses import RefusedError, is_allowed, networks, reachable
+from pipeline.outbound.addresses import RefusedError, is_allowed, networks, reachable
 
 NAMED = networks(["10.20.0.0/16", "127.0.0.1", "fd12::/16"])
 WIDE = networks(["0.0.0.0/0", "::/0"])

@@ -1,4 +1,4 @@
-"""One HTTP call to a validator: to a checked address, over verified TLS, within its time, with a bounded answer.
+"""One HTTP call to a machine of others: to a checked address, over verified TLS, within its time, with a bounded answer.
 
 No redirect is followed, no proxy of the environment is used, no compressed answer is unpacked, and nothing is repeated.
 A connection is kept for the next call to the same host. One line is for one thread at a time.
@@ -17,7 +17,7 @@ from typing import Any, Literal
 import httpcore
 import httpx
 
-from pipeline.fraud.validators.addresses import Address, Network, RefusedError, reachable
+from pipeline.outbound.addresses import Address, Network, RefusedError, reachable
 
 MAX_ANSWER_BYTES = 256 * 1024  # a hundred detections are 20 KB
 KEEP_S = 15.0  # a validator's own keep-alive is rarely shorter
@@ -57,18 +57,33 @@ class Line:
         )
 
     def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes, connect_s: float, read_s: float) -> Reply:
+        """Send a question and read the whole answer; see `send`."""
+        return self.send("POST", url, headers, body, connect_s, read_s)
+
+    def send(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        connect_s: float,
+        read_s: float,
+        max_bytes: int = MAX_ANSWER_BYTES,
+    ) -> Reply:
         """Send and read it all. With the look-up of the name the call takes at most `connect_s + read_s`. Raises WireError."""
         self._backend.end = time.monotonic() + connect_s + read_s
         self._backend.encrypted = url.startswith("https:")
         timeouts = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
-        sent = [(b"Accept", b"application/json"), (b"Accept-Encoding", b"identity"), (b"Content-Length", str(len(body)).encode())]
+        sent = [(b"Accept", b"application/json" if method == "POST" else b"*/*"), (b"Accept-Encoding", b"identity")]
+        if method == "POST":
+            sent.append((b"Content-Length", str(len(body)).encode()))
         sent += [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
         try:
             with self._pool.stream(
-                "POST", url, headers=[(b"Host", _host(url)), *sent], content=body, extensions={"timeout": timeouts}
+                method, url, headers=[(b"Host", _host(url)), *sent], content=body, extensions={"timeout": timeouts}
             ) as answer:
                 received = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-                return Reply(answer.status, received, self._read(answer))
+                return Reply(answer.status, received, self._read(answer, max_bytes))
         except RefusedError as error:
             raise WireError("REFUSED", str(error)) from error
         except (httpcore.ConnectTimeout, httpcore.ConnectError) as error:
@@ -84,15 +99,15 @@ class Line:
     def close(self) -> None:
         self._pool.close()
 
-    def _read(self, answer: httpcore.Response) -> bytes:
+    def _read(self, answer: httpcore.Response, max_bytes: int) -> bytes:
         encodings = {value.lower().strip() for name, value in answer.headers if name.lower() == b"content-encoding"}
         if not encodings.issubset(SENT_AS_IT_IS):
             raise WireError("ENCODED", "the answer is compressed, which was not asked for")
         whole = bytearray()
         for chunk in answer.iter_stream():
             whole += chunk
-            if len(whole) > MAX_ANSWER_BYTES:
-                raise WireError("TOO_LARGE", f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+            if len(whole) > max_bytes:
+                raise WireError("TOO_LARGE", f"the answer is larger than {max_bytes} bytes")
             self._backend.check_time()
         return bytes(whole)
 
