@@ -13,5 +13,6 @@ SEALED = (
     Sealed("idrepo.identifier", "id_sealed", "idrepo.identifier", "id"),
     Sealed("credential.credential_transaction", "request_sealed", "credential.request", "id"),
     Sealed("websub.subscription", "secret_sealed", "websub.secret", "id"),
+    Sealed("websub.subscription", "wanted_secret_sealed", "websub.secret", "id"),
     Sealed("ida.identity_cache", "demo_data_sealed", "ida.demographics", "id", key_type="text"),
 )

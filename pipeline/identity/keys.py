@@ -23,7 +23,7 @@ SIGNED_AS = "ES256"
 ENCRYPTED_AS = ("ECDH-ES+A256KW", "A256GCM")
 TYPE = "credential+jws"  # a signature of ours over something else is never taken for a credential
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of the curve
-_KID = re.compile(r"([A-Za-z0-9_-]{1,64})\.(credential|partner\.[A-Za-z0-9_-]{1,64})")
+_KID = re.compile(r"([A-Za-z0-9_-]{1,64})\.(credential|partner\.[A-Za-z0-9._-]{1,64})")
 
 
 def partner_purpose(partner_id: str) -> str:

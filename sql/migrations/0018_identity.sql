@@ -249,7 +249,8 @@ CREATE TABLE credential.credential_transaction (
 CREATE INDEX credential_transaction_due ON credential.credential_transaction (next_attempt_at, id)
     WHERE status_code IN ('NEW', 'FAILED', 'RETRY') AND dead_at IS NULL;
 CREATE INDEX credential_transaction_of ON credential.credential_transaction (registration_id);
-CREATE INDEX credential_transaction_unanswered ON credential.credential_transaction (issuance_date) WHERE status_code = 'ISSUED';
+CREATE INDEX credential_transaction_unanswered ON credential.credential_transaction (next_attempt_at, id)
+    WHERE status_code = 'ISSUED' AND dead_at IS NULL;
 
 CREATE TABLE credential.issuance (
     id              uuid        PRIMARY KEY,  -- the credential id
@@ -299,7 +300,12 @@ CREATE TABLE websub.subscription (
     status_comment  text        CHECK (length(status_comment) <= 512),
     attempts        int         NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     next_attempt_at timestamptz,
+    -- what is being verified; what holds meanwhile goes on. NULL: nothing is
+    wanted                text  CHECK (wanted IN ('SUBSCRIBE', 'UNSUBSCRIBE', 'DENY')),
+    wanted_lease_s        int   CHECK (wanted_lease_s > 0),
+    wanted_secret_sealed  text,
     UNIQUE (topic, callback),
+    CHECK (wanted IS NULL OR next_attempt_at IS NOT NULL),
     CHECK (status_code <> 'ACTIVE' OR (verified_at IS NOT NULL AND expires_at IS NOT NULL))
 );
 

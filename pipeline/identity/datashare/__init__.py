@@ -1,0 +1,1 @@
+"""Data share: bytes for one subscriber, for a time and a number of uses."""
