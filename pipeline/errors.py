@@ -95,6 +95,10 @@ REGISTRY: dict[str, ErrorSpec] = {
     ),
     "SDCRS_PACKET_DUPLICATE_ENTRY": ErrorSpec(400, "Component {component} holds {entry} twice.", ("component", "entry")),
     "SDCRS_PACKET_CONTENT": ErrorSpec(400, "Component {component} is not a packet's: {detail}.", ("component", "detail")),
+    "SDCRS_CREDENTIAL_REFUSED": ErrorSpec(422, "No credential is issued: {reason}.", ("reason",)),
+    "SDCRS_CREDENTIAL_SIGNATURE": ErrorSpec(422, "The credential is not signed by this installation, or was altered."),
+    "SDCRS_CREDENTIAL_PARTNER": ErrorSpec(422, "The credential is not encrypted for this partner, or was altered."),
+    "SDCRS_CREDENTIAL_MISMATCH": ErrorSpec(422, "The credential is another than the event says."),
     # the state of the thing
     "SDCRS_NOT_SYNCED": ErrorSpec(409, "Registration {registrationId} was not announced. Sync it before the upload.", ("registrationId",)),
     "SDCRS_NOT_APPROVED": ErrorSpec(409, "The supervisor has not approved registration {registrationId}.", ("registrationId",)),
@@ -144,6 +148,12 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_DRAFT_DECIDED": ErrorSpec(409, "{action} is not possible: the draft is {state}.", ("action", "state")),
     "SDCRS_DRAFT_NOT_TRIED": ErrorSpec(409, "Try the draft on the last reports before it is submitted."),
     "SDCRS_LINK_EXPIRED": ErrorSpec(403, "This link has expired or was altered. Open the report again."),
+    "SDCRS_CREDENTIAL_STATE": ErrorSpec(409, "{action} is not possible while the credential request is {state}.", ("action", "state")),
+    "SDCRS_SHARE_EXPIRED": ErrorSpec(410, "The share has expired. A new credential must be issued."),
+    "SDCRS_SHARE_USED_UP": ErrorSpec(410, "The share was downloaded as often as it may be. A new credential must be issued."),
+    "SDCRS_SHARE_DAMAGED": ErrorSpec(410, "The shared bytes are not what was shared. A new credential must be issued."),
+    "SDCRS_CALLBACK_NOT_ALLOWED": ErrorSpec(403, "Nothing is delivered to this callback. The operator lists those that are allowed."),
+    "SDCRS_TOO_MANY_SUBSCRIPTIONS": ErrorSpec(409, "The topic {topic} has as many subscriptions as it may have.", ("topic",)),
     "SDCRS_BAD_SIGNATURE": ErrorSpec(401, "The webhook signature does not match."),
     # the machine
     "SDCRS_BUSY": ErrorSpec(503, "The service is busy. Try again in {retryAfterSeconds} seconds.", ("retryAfterSeconds",)),

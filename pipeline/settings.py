@@ -81,6 +81,13 @@ class Settings:
     oidc_claims: Mapping[str, str] = field(default_factory=lambda: dict(CLAIMS))  # what we want to know -> the claim that says it
     oidc_roles: Mapping[str, str] = field(default_factory=dict)  # a value of the roles claim -> our role; empty: claims give no role
     oidc_state: str | None = None  # the state whose people the provider knows; None: the district says it
+    # where the identity flow's participants are, when not in this process; None: here
+    credential_request_url: str | None = None
+    credential_service_url: str | None = None
+    datashare_url: str | None = None
+    websub_hub_url: str | None = None
+    websub_subscribers: tuple[str, ...] = ()  # addresses, or beginnings of some, that the hub may deliver to besides our own
+    identity_networks: tuple[str, ...] = ()  # networks of our own in which participants and subscribers may be called
     # What else the environment holds: addresses and secrets that the validators' configuration names
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -163,6 +170,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         hrms_port=number("HRMS_PORT", port + 3, 1024, 65535),
         console_public_url=(text("CONSOLE_PUBLIC_URL") or "").rstrip("/") or None,
         **_sign_in(text),
+        **_identity(text),
     )
     _check(settings)
     others = {name: value for name, value in environ.items() if name not in ours and not name.startswith(CREDENTIALS)}
@@ -181,6 +189,30 @@ def _sign_in(text: Callable[[str], str | None]) -> dict[str, Any]:
         "oidc_roles": _pairs("OIDC_ROLES", text("OIDC_ROLES"), right=ROLES),
         "oidc_state": text("OIDC_STATE"),
     }
+
+
+def _identity(text: Callable[[str], str | None]) -> dict[str, Any]:
+    """Where the participants of the identity flow are, and who may subscribe."""
+    found = {
+        "credential_request_url": text("CREDENTIAL_REQUEST_URL"),
+        "credential_service_url": text("CREDENTIAL_SERVICE_URL"),
+        "datashare_url": text("DATASHARE_URL"),
+        "websub_hub_url": text("WEBSUB_HUB_URL"),
+    }
+    subscribers = tuple((text("WEBSUB_SUBSCRIBERS") or "").split())
+    for name, url in [*((name.upper(), url) for name, url in found.items() if url), *(("WEBSUB_SUBSCRIBERS", url) for url in subscribers)]:
+        _check_address(name, url)
+    return {
+        **{name: url.rstrip("/") if url else None for name, url in found.items()},
+        "websub_subscribers": subscribers,
+        "identity_networks": _networks("IDENTITY_NETWORKS", text("IDENTITY_NETWORKS")),
+    }
+
+
+def _check_address(name: str, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise AppError("SDCRS_BAD_SETTING", setting=name, detail="must be an http or https address without query and name")
 
 
 def _log_format(raw: str | None, env: str) -> str:

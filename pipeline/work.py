@@ -14,6 +14,7 @@ from pipeline.fraud.following import fraud_jobs
 from pipeline.fraud.validators.job import ValidatorsJob
 from pipeline.fraud.validators.memory import forget_expired
 from pipeline.fraud.validators.setup import Configured
+from pipeline.identity.jobs import identity_jobs, identity_tasks
 from pipeline.jobs.follower import Follower
 from pipeline.jobs.job import Job, Periodic
 from pipeline.notifications.follower import notifications_follower
@@ -37,7 +38,7 @@ _EMPTY_BODIES = text("UPDATE packet.log SET body = NULL WHERE recorded_at < :bef
 def all_jobs(rt: Runtime) -> list[Job]:
     """Every job that claims work by status or follows a table."""
     validating: list[Job] = [ValidatorsJob(rt, Configured(rt.settings)), validation_job(rt)]
-    return [*validating, *fraud_jobs(rt), *payout_jobs(rt), notifications_follower(rt), sealing_follower(rt)]
+    return [*validating, *fraud_jobs(rt), *payout_jobs(rt), *identity_jobs(rt), notifications_follower(rt), sealing_follower(rt)]
 
 
 def sealing_follower(rt: Runtime) -> Follower:
@@ -80,6 +81,7 @@ def all_tasks(rt: Runtime) -> list[Periodic]:
         Periodic("selfies", SELFIES_EVERY, selfies),
         Periodic("audit.anchor", ANCHOR_EVERY, anchor),
         *payout_tasks(rt),
+        *identity_tasks(rt),
     ]
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+LONGEST = 64  # doublings: every cap is reached by then, and numbers have an end
+
 
 @dataclass(frozen=True)
 class Backoff:
@@ -15,7 +17,7 @@ class Backoff:
 
     def after(self, failures: int) -> timedelta:
         """How long to wait after so many failures, at least 1."""
-        return timedelta(seconds=min(self.first_s * self.factor ** (failures - 1), self.cap_s))
+        return timedelta(seconds=min(self.first_s * self.factor ** min(failures - 1, LONGEST), self.cap_s))
 
     def is_over(self, failures: int) -> bool:
         """Whether that was the last try."""

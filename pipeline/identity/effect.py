@@ -76,7 +76,7 @@ class EffectJob(Generic[Item, Outcome]):
             self._settle_each(pairs)
         return len(items)
 
-    def waits_for(self, now: datetime) -> tuple[int, datetime] | None:
+    def waits_for(self, now: datetime) -> tuple[int, datetime] | None:  # noqa: ARG002 - what is due waits too, until it is done
         with self._rt.database.worker() as conn:
             row = conn.execute(self._effect.waiting).one()
         return (row.waiting, row.due) if row.waiting else None

@@ -27,8 +27,8 @@ from pipeline.fraud.validators.memory import Kept, Key
 from pipeline.fraud.validators.questions import Question, in_base64, question, sends_links
 from pipeline.fraud.validators.rows import End, Taken
 from pipeline.fraud.validators.setup import Asked, Configured, Setup
-from pipeline.outbound.wire import Line
 from pipeline.jobs.failures import clear_failures, record_failure
+from pipeline.outbound.wire import Line
 from pipeline.runtime import Runtime
 
 NAME = "fraud.validators"

@@ -12,11 +12,11 @@ from functools import cached_property
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from pipeline.outbound.addresses import Network, networks
 from pipeline.fraud.validators.paths import parse
 from pipeline.fraud.validators.questions import paths_of, sends_links
 from pipeline.masterdata.fraud_models import Endpoint, ExternalValidator
 from pipeline.masterdata.master import MasterData
+from pipeline.outbound.addresses import Network, networks
 from pipeline.settings import Settings
 
 MODULE = "SDCRS"

@@ -21,6 +21,7 @@ from pipeline.runtime import Runtime
 # Why the authentication side gave up, where another share is another chance
 A_NEW_SHARE_CAN_WIN = frozenset(
     {
+        "SDCRS_NOT_FOUND",  # of the share
         "SDCRS_SHARE_EXPIRED",
         "SDCRS_SHARE_USED_UP",
         "SDCRS_SHARE_DAMAGED",

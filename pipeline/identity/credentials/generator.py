@@ -64,7 +64,9 @@ def accept(rt: Runtime, asked: Sequence[CredentialRequest], now: datetime) -> li
         write_packets(
             conn,
             [
-                identity_header(step, about.registration_id, about.tenant_id, now, correlation_id=about.request_id, causation_id=about.request_id)
+                identity_header(
+                    step, about.registration_id, about.tenant_id, now, correlation_id=about.request_id, causation_id=about.request_id
+                )
                 for about, step in steps
             ],
         )

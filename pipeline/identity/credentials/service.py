@@ -17,7 +17,7 @@ from pipeline.errors import AppError
 from pipeline.identity import keys
 from pipeline.identity.credentials.callback import written
 from pipeline.identity.effect import Failed, failure_of
-from pipeline.identity.idrepo.store import biometrics
+from pipeline.identity.idrepo.biometrics import biometrics
 from pipeline.identity.messages import CREDENTIAL_TYPE, CredentialRequest, Issued, IssueRequest, Publication, Shared, ShareRequest
 from pipeline.identity.ports import DataShare, Hub
 from pipeline.masterdata.identity_models import Partner
@@ -51,19 +51,20 @@ def issue(rt: Runtime, datashare: DataShare, hub: Hub, asked: Sequence[IssueRequ
     for one in asked:
         try:
             made.append(_make(rt, one, persons, now))
-        except Exception as error:  # a person whose data cannot be opened takes no other with them
+        except Exception as error:  # noqa: BLE001 - sorted by failure_of: a person whose data cannot be opened takes no other with them
             outcomes[one.credential_id] = failure_of(error)
-    shares = datashare.create([_share(one) for one in made])
+    shares = datashare.create([_share(credential) for credential in made])
     ready: list[tuple[_Made, Shared]] = []
-    for one, shared in zip(made, shares, strict=True):
+    for credential, shared in zip(made, shares, strict=True):
         if isinstance(shared, Failed):
-            outcomes[one.asked.credential_id] = shared
+            outcomes[credential.asked.credential_id] = shared
         else:
-            ready.append((one, shared))
-    told = hub.publish([_event(one, shared, now) for one, shared in ready])
-    for (one, shared), answer in zip(ready, told, strict=True):
-        failed = isinstance(answer, Failed)
-        outcomes[one.asked.credential_id] = answer if failed else Issued(one.asked.credential_id, shared.url, shared.signature, now)
+            ready.append((credential, shared))
+    told = hub.publish([_event(credential, shared, now) for credential, shared in ready])
+    for (credential, shared), answer in zip(ready, told, strict=True):
+        credential_id = credential.asked.credential_id
+        issued = Issued(credential_id, shared.url, shared.signature, now)
+        outcomes[credential_id] = answer if isinstance(answer, Failed) else issued
     return [outcomes[one.credential_id] for one in asked]
 
 
@@ -83,7 +84,7 @@ def _make(rt: Runtime, one: IssueRequest, persons: Mapping[tuple[str, str], Row[
         raise AppError("SDCRS_CREDENTIAL_REFUSED", reason="the number is not known")
     if person.status_code != "ACTIVATED" or person.number_status != "ACTIVE":
         raise AppError("SDCRS_CREDENTIAL_REFUSED", reason="the identity or its number is not active")
-    if person.kind not in partner.identifiers:
+    if person.kind not in partner.kinds:
         raise AppError("SDCRS_CREDENTIAL_REFUSED", reason="the partner gets no such number")
     known = json.loads(rt.vault.unseal("idrepo.demographics", str(person.id), person.demographics_sealed))
     allowed = {name: known[name] for name in partner.attributes if known.get(name) is not None}
@@ -112,8 +113,9 @@ def _make(rt: Runtime, one: IssueRequest, persons: Mapping[tuple[str, str], Row[
 
 def partner_of(rt: Runtime, request: CredentialRequest) -> Partner:
     """The partner with the policy that counts for the tenant. Raises SDCRS_CREDENTIAL_REFUSED when there is none."""
-    found = rt.masterdata.current().partners(request.about.tenant_id).get(request.partner_id)
-    if found is None or not found.active:
+    partners = rt.masterdata.current().partners(request.about.tenant_id)
+    found = next((partner for partner in partners if partner.id == request.partner_id), None)
+    if found is None:
         raise AppError("SDCRS_CREDENTIAL_REFUSED", reason="there is no such partner")
     return found
 
@@ -124,8 +126,8 @@ def _share(one: _Made) -> ShareRequest:
         share_id=one.asked.share_id,
         policy_id=one.partner.policy_id,
         subscriber_id=one.partner.id,
-        valid_minutes=one.partner.valid_for_minutes,
-        uses=one.partner.transactions_allowed,
+        valid_minutes=one.partner.share_minutes,
+        uses=one.partner.share_uses,
         signature=keys.detached(one.token),
         data=one.token.encode(),
     )

@@ -1,0 +1,88 @@
+"""How the hub reaches a callback: our own in the process, by the same code and with the same signature, others over HTTP.
+
+Others are called only where the operator's list and the rules of pipeline/outbound/addresses.py let them be.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlencode
+
+from pipeline.identity.effect import Failed, failure_of
+from pipeline.identity.messages import Delivered
+from pipeline.identity.ports import Callback, Callbacks
+from pipeline.outbound.addresses import Network
+from pipeline.outbound.lines import Lines
+from pipeline.outbound.wire import Line, WireError
+
+CONNECT_S, READ_S = 3.0, 7.0  # a callback stores and answers; what it does with it is its own job
+LINES = 8  # calls at once: one slow subscriber does not hold up the rest
+MAX_CHALLENGE_BYTES = 1024  # ours has 43; whoever answers more answers something else
+
+
+@dataclass(frozen=True)
+class Call:
+    """One delivery."""
+
+    callback: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Outward:
+    """The hub's way out. For one thread at a time."""
+
+    def __init__(self, callbacks: Callbacks, named: Sequence[Network]) -> None:
+        self._callbacks = callbacks
+        self._lines = Lines(named, LINES, "websub")
+
+    def deliver(self, calls: Sequence[Call]) -> list[Delivered | Failed]:
+        """Bring each to its callback; what a callback answered, or why there was none to answer."""
+        outcomes: dict[int, Delivered | Failed] = {}
+        outside: list[int] = []
+        for index, call in enumerate(calls):
+            own = self._callbacks.at(call.callback)
+            if own is None:
+                outside.append(index)
+            else:
+                outcomes[index] = _inside(own, call)
+        answers = self._lines.run([partial(_post, call=calls[index]) for index in outside])
+        outcomes.update(zip(outside, answers, strict=True))
+        return [outcomes[index] for index in range(len(calls))]
+
+    def ask(self, callback: str, query: Mapping[str, str]) -> str | Failed:
+        """What a callback answers to a question of the hub, when it says yes."""
+        own = self._callbacks.at(callback)
+        if own is not None:
+            confirmed = own.confirm(query)
+            return Failed("REFUSED", "the subscriber does not know of it", final=True) if confirmed is None else confirmed
+        (answer,) = self._lines.run([partial(_get, callback=callback, query=query)])
+        return answer
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+def _inside(own: Callback, call: Call) -> Delivered | Failed:
+    try:
+        return own.take({name.lower(): value for name, value in call.headers.items()}, call.content)
+    except Exception as error:  # noqa: BLE001 - sorted by failure_of: as an answer of 500 would be: told, and tried again
+        return failure_of(error)
+
+
+def _post(line: Line, *, call: Call) -> Delivered | Failed:
+    try:
+        return Delivered(line.post(call.callback, list(call.headers.items()), call.content, CONNECT_S, READ_S).status)
+    except WireError as error:
+        return Failed(error.why, error.detail)
+
+
+def _get(line: Line, *, callback: str, query: Mapping[str, str]) -> str | Failed:
+    url = f"{callback}{'&' if '?' in callback else '?'}{urlencode(query)}"
+    try:
+        reply = line.send("GET", url, [], b"", CONNECT_S, READ_S, MAX_CHALLENGE_BYTES)
+    except WireError as error:
+        return Failed(error.why, error.detail)
+    if not 200 <= reply.status < 300:
+        return Failed("REFUSED", f"HTTP {reply.status}", final=True)
+    return reply.body.decode("utf-8", "replace")
