@@ -92,7 +92,7 @@ def waiting(
 ) -> Waiting:
     """A registration that was processed, with its identity, one number and a NEW row for the partner."""
     now, rng, numbers, by = rt.clock.now(), Random(uuid4().int), Numbers(rt), uuid4()
-    state = tenant_id.split(".")[0]
+    state = tenant_id.partition(".")[0]
     registration_id, identity_id, identifier_id, status_id, file_id = (uuid7(now) for _ in range(5))
     reg_id = "".join(str(rng.randint(0, 9)) for _ in range(29))
     digits = {"UIN": 10, "VID": 16, "HANDLE": 6}[kind]
