@@ -33,6 +33,7 @@ CREATE TABLE regprc.registration_list (
     UNIQUE (state_id, reg_id)
 );
 CREATE INDEX registration_list_recent ON regprc.registration_list (tenant_id, synced_at);
+CREATE INDEX registration_list_open ON regprc.registration_list (tenant_id, synced_at) WHERE uploaded_at IS NULL;
 
 CREATE TABLE regprc.registration_list_component (
     list_id     uuid   NOT NULL REFERENCES regprc.registration_list,
@@ -101,6 +102,8 @@ CREATE TABLE regprc.registration_transaction (
     ended_at         timestamptz NOT NULL
 );
 CREATE INDEX registration_transaction_of ON regprc.registration_transaction (registration_id, id);
+CREATE INDEX registration_transaction_failed ON regprc.registration_transaction (tenant_id, ended_at)
+    WHERE status_code IN ('FAILED', 'ERROR', 'REJECTED', 'REPROCESS', 'REPROCESS_FAILED');
 
 CREATE TABLE regprc.component (
     id               uuid        PRIMARY KEY,  -- also the file's id in the filestore
