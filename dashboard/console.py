@@ -65,6 +65,7 @@ PAGES: tuple[PageSpec, ...] = (
     PageSpec("assignment", "Assignment", ":material/map:", ADMINS | {"MC_SUPERVISOR"}, "dashboard.views.assignment"),
     PageSpec("inbox", "Inbox", ":material/inbox:", frozenset({"VERIFIER", "SENIOR_VERIFIER"}) | ADMINS, "dashboard.views.inbox"),
     PageSpec("fraud", "Fraud", ":material/shield:", ADMINS | {"AUDITOR"}, "dashboard.views.fraud"),
+    PageSpec("identity", "Identity", ":material/fingerprint:", ADMINS | {"AUDITOR"}, "dashboard.views.identity"),
     PageSpec("analytics", "Analytics", ":material/monitoring:", EVERYONE, "dashboard.views.analytics"),
     PageSpec("trace", "Trace", ":material/timeline:", EVERYONE, "dashboard.views.trace"),
 )

@@ -173,6 +173,7 @@ GROUP BY m.stage, m.sub_status_code ORDER BY count(*) DESC, 1, 2 LIMIT 50
 -- name: steps
 -- Where everything is now: one row per place on the way, with how many wait there and since when the oldest does. A place of step 2
 -- is a stage, of the others what is waited for.
+SELECT p.step, p.place, p.waiting, p.oldest_at FROM (
 SELECT 1 AS step, 'UPLOAD' AS place, count(*) AS waiting, min(l.synced_at) AS oldest_at
 FROM regprc.registration_list l WHERE l.uploaded_at IS NULL AND l.tenant_id = ANY (CAST(:tenants AS text[]))
 UNION ALL
@@ -199,7 +200,7 @@ UNION ALL
 SELECT 6, 'ANSWER', count(*), min(e.acknowledged_at) FROM ida.credential_event_store e
 JOIN credential.credential_transaction c ON c.id = e.credential_transaction_id AND c.status_code = 'ISSUED' AND c.credential_id = e.credential_id
 WHERE e.acknowledged_at IS NOT NULL AND e.tenant_id = ANY (CAST(:tenants AS text[]))
-ORDER BY 1, 4 NULLS LAST
+) p WHERE p.waiting > 0 ORDER BY p.step, p.oldest_at
 
 -- name: funnel
 -- One row: how far those have come that were announced since :from_at. `cached`, `stored`: every credential that the identity has.

@@ -76,7 +76,9 @@ def _credential(story: Story) -> UUID | None:
     if len(options) < 2:
         return options[0] if options else None
     labels = {one["request_id"]: _label(story, one) for one in story.wanted}
-    return st.selectbox("Credential", options, format_func=lambda one: labels[one], key=f"identity.credential.{story.head['reg_id']}", width=420)
+    return st.selectbox(
+        "Credential", options, format_func=lambda one: labels[one], key=f"identity.credential.{story.head['reg_id']}", width=420
+    )
 
 
 def _label(story: Story, row: RowMapping) -> str:

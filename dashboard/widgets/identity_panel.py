@@ -18,7 +18,7 @@ from dashboard.widgets.payout_part import cards
 from dashboard.widgets.rows import escape
 from pipeline.packets.render.facts import View
 
-PARTS = {"timeline": "Timeline", "diagram": "Diagram", "packet": "Packet", "credentials": "Credentials"}
+TIMELINE, DIAGRAM, PACKET, CREDENTIALS = "Timeline", "Diagram", "Packet", "Credentials"
 
 
 def show(ctx: PageContext, registration_id: UUID) -> None:
@@ -37,23 +37,22 @@ def parts(ctx: PageContext, story: Story, zone: ZoneInfo) -> None:
     """The parts below the head, one at a time."""
     chosen = st.segmented_control(
         "Part",
-        list(PARTS),
-        default="timeline",
+        [TIMELINE, DIAGRAM, PACKET, CREDENTIALS],
+        default=TIMELINE,
         required=True,
-        format_func=lambda one: PARTS[one],
         key="identity.part",
         bind="query-params",
         label_visibility="collapsed",
     )
-    if chosen == "diagram":
+    if chosen == DIAGRAM:
         identity_diagram.show(story, zone)
-    elif chosen == "packet":
+    elif chosen == PACKET:
         _packet(story, zone)
-    elif chosen == "credentials":
+    elif chosen == CREDENTIALS:
         _credentials(story, ctx.now, zone)
     else:
         messages = st.toggle("With every message", value=True, key="identity.messages")
-        identity_timeline.show(story, _people(ctx, story), ctx.now, zone, packets=messages)
+        identity_timeline.show(story, _people(ctx, story), zone, packets=messages)
 
 
 def _people(ctx: PageContext, story: Story) -> people.People:

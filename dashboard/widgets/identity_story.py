@@ -47,7 +47,9 @@ class Story:
         return next((one["kind"] for one in self.wanted if one["request_id"] == request_id), None)
 
 
-def find(conn: Connection, state_id: str, *, reg_id: str | None = None, id_hash: str | None = None, row_id: UUID | None = None) -> UUID | None:
+def find(
+    conn: Connection, state_id: str, *, reg_id: str | None = None, id_hash: str | None = None, row_id: UUID | None = None
+) -> UUID | None:
     """The registration that exactly one of these names, as far as the caller's area shows it."""
     found = queries.rows(conn, "identity.find", state_id=state_id, reg_id=reg_id, id_hash=id_hash, id=row_id)
     return found[0]["id"] if found else None

@@ -34,7 +34,7 @@ class Entry:
     packet: str | None = None  # the catalogue's id, for a message
 
 
-def show(story: Story, known: People, now: datetime, zone: ZoneInfo, *, packets: bool) -> None:
+def show(story: Story, known: People, zone: ZoneInfo, *, packets: bool) -> None:
     """The timeline, a part for each step; without :packets only what was recorded, without the messages."""
     found = sorted([*recorded(story, known), *(messages(story) if packets else ())], key=lambda one: (one.at, one.packet or ""))
     at_step = waiting.step_of(story)
@@ -129,7 +129,11 @@ def _second_step(story: Story, known: People) -> Iterator[Entry]:
         yield Entry(one["ended_at"], 2, words.stage(one["trn_type_code"]), one["status_code"], told, one["status_comment"])
     for pair in story.pairs:
         if pair["decided_at"] is not None:
-            told = [("With", pair["candidate_reg_id"]), ("Score", str(pair["score"])), ("By", known.name(pair["decided_by"]) or formats.ABSENT)]
+            told = [
+                ("With", pair["candidate_reg_id"]),
+                ("Score", str(pair["score"])),
+                ("By", known.name(pair["decided_by"]) or formats.ABSENT),
+            ]
             yield Entry(pair["decided_at"], 2, "Compared by a person", pair["status_code"], told, pair["reason"])
     for number in story.numbers:
         told = [("Hash", f"{number['id_hash'][:HASH_SHOWN]}…")]

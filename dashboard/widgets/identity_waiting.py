@@ -81,7 +81,12 @@ def _processed(story: Story) -> Wait:
             again = "the packet to be sent again" if head["upload_number"] <= 10 else "the person to be registered anew"
             return Wait(2, again, "CLIENT", since)
         case "REPROCESS_FAILED":
-            return Wait(2, f"an admin: the stage {words.stage(head['stage']).lower()} has given up after {head['attempts']} attempts", "ADMIN", since)
+            return Wait(
+                2,
+                f"an admin: the stage {words.stage(head['stage']).lower()} has given up after {head['attempts']} attempts",
+                "ADMIN",
+                since,
+            )
         case "REPROCESS":
             return Wait(2, f"another attempt at the stage {words.stage(head['stage']).lower()}", "SYSTEM", since, head["next_attempt_at"])
         case _:
@@ -101,7 +106,9 @@ def _credential(story: Story, row: RowMapping) -> Wait | None:
         if row["dead_at"] is not None:
             return Wait(3, f"an admin: the request was given up after {row['attempts']} attempts", "ADMIN", row["dead_at"], None, about)
         again = row["next_attempt_at"] if row["attempts"] else None
-        return Wait(3, "the status handler" if again is None else "another attempt to ask for it", "SYSTEM", row["upd_dtimes"], again, about)
+        return Wait(
+            3, "the status handler" if again is None else "another attempt to ask for it", "SYSTEM", row["upd_dtimes"], again, about
+        )
     if request["status_code"] in STORED_OR_OVER:
         return None
     if request["status_code"] != "ISSUED":

@@ -88,7 +88,7 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
     }
 )
 
-Page = Literal["my_reports", "visits", "assignment", "inbox", "payouts", "fraud", "analytics", "trace"]
+Page = Literal["my_reports", "visits", "assignment", "inbox", "payouts", "fraud", "identity", "analytics", "trace"]
 
 # Who may open a page. Reading and acting differ: see PAGE_ACTORS.
 PAGES: Mapping[Page, Roles] = MappingProxyType(
@@ -99,6 +99,7 @@ PAGES: Mapping[Page, Roles] = MappingProxyType(
         "inbox": VERIFIERS | ADMINS,
         "payouts": ADMINS | {"AUDITOR"},
         "fraud": ADMINS | {"AUDITOR"},
+        "identity": ADMINS | {"AUDITOR"},
         "analytics": EVERYONE,  # which dashboards, the master data's role mapping says
         "trace": EVERYONE,  # each role finds there what `sight` lets it read
     }
@@ -113,6 +114,7 @@ PAGE_ACTORS: Mapping[Page, Roles] = MappingProxyType(
         "inbox": VERIFIERS | ADMINS,  # admins reopen
         "payouts": frozenset({"STATE_ADMIN"}),
         "fraud": ADMINS,  # rules are the state admins' alone: see edit_rules
+        "identity": ADMINS,
         "analytics": frozenset(),
         "trace": frozenset(),
     }

@@ -26,6 +26,7 @@ OURS = ("dj", VILLE)
 
 # Queries that no scope holds, and why that is right
 ABOUT_EVERYBODY = {
+    "identity.subscriptions": "who has subscribed at the hub: partners, and nothing of a tenant",
     "operations.reports_by_state": "figures for /metrics, asked as the worker",
     "operations.oldest_by_state": "figures for /metrics, asked as the worker",
     "operations.failures": "figures for /metrics, asked as the worker",
@@ -116,6 +117,17 @@ def beside(world: World) -> dict[str, dict[str, Any]]:
         "fraud.own_penalties": {"account_id": world.things["punished"]},
         "fraud_rules": {"id": world.things["draft"]},
         "fraud_rules.story": {"rule_id": "STD-003"},
+        "identity": {
+            "id": world.things["registration"].id,
+            "packet_id": world.things["registration_packet"],
+            "reg_id": world.things["registration"].reg_id,
+            "id_hash": world.things["registration"].uin_hash,
+            "queue": "PAUSED",
+            "stage": None,
+            "sub_status": None,
+            "from_at": long_ago,
+        },
+        "identity.pairs": {"id": world.things["paused_registration"]},
         "inbox": {"sort": "newest", "slas": "[]", "hours": 500, "radius_m": 5000.0, "ids": everything, "unclaimed": False},
         "inbox.pairs": {"report_id": world.reports["VERIFIED"]},
         "inbox.by_number": {"number": world.numbers["PENDING_VERIFICATION"]},
@@ -191,6 +203,7 @@ WITHOUT_TENANT = {
     "jobs.schedule": "when a job ran",
     "masterdata.installation": "the installation's own words",
     "masterdata.migration": "the numbers of the schema",
+    "websub.subscription": "who has subscribed at the hub: partners, and nothing of a tenant",
     "payout.provider": "the one account from which the installation pays",
     "payout.overview": "a view, which asks as whoever reads it",
     "fraud.check_result": "a view, which asks as whoever reads it",
@@ -209,6 +222,7 @@ ELSEWHERE = ((NOIDA, "ncr"), (ALI_SABIEH,), ())
 EMPTY_HERE = {  # what this world has none of; their policy is the same text as every other's (tests/integration/test_database_laws.py)
     *("fraud.validator_result", "payout.call", "payout.fund_account", "payout.payee", "payout.reconciliation_step", "payout.webhook_event"),
     *("fraud.strike", "masterdata.document", "sdcrs.request_key"),
+    *("payout.payee_claim", "regprc.demographic_key", "ida.auth_transaction"),
 }
 
 

@@ -32,7 +32,7 @@ from pipeline.payouts.settle import Refusal, settle
 from pipeline.reports.intake import Intake, Place
 from pipeline.runtime import Runtime
 from pipeline.validation.job import validation_job
-from tests import factories
+from tests import factories, registration_rows
 from tests.factories import SCHOOL_GATE, VILLE, do
 
 ALI_SABIEH, NOIDA = "dj.ali-sabieh", "ncr.noida"
@@ -108,6 +108,7 @@ def open_world(rt: Runtime) -> World:
     _reports(world)
     _payouts(world)
     _fraud(world)
+    _registrations(world)
     run_until_idle([notifications_follower(rt)], rt.clock)
     _remember(world)
     return world
@@ -224,6 +225,20 @@ def _fraud(world: World) -> None:
         one, other = sorted((world.reports["VERIFIED"], confirmed))
         world.things["pair"] = uuid7(now)
         conn.execute(_PAIR, {"id": world.things["pair"], "tenant_id": VILLE, "one": one, "other": other, "now": now})
+
+
+def _registrations(world: World) -> None:
+    """One that every partner has stored, one that waits for a person to compare it with that, one that was only announced."""
+    rt, admin = world.rt, world.ours["DISTRICT_ADMIN"]
+    told = world.things["registration"] = registration_rows.registration(rt, admin)
+    paused = registration_rows.registration(rt, admin, "STAGES", status_code="PAUSED", pause_rule="DEMO_DEDUPE")
+    world.things["registration_pair"] = registration_rows.pair(rt, paused, told)
+    registration_rows.registration(rt, admin, "ANNOUNCED")
+    world.things["paused_registration"] = paused.id
+    with rt.database.worker() as conn:
+        message = text("SELECT id FROM packet.log WHERE subject_id = :id LIMIT 1")
+        world.things["registration_packet"] = conn.execute(message, {"id": told.id}).scalar_one()
+        registration_rows.transaction(conn, paused, "VALIDATOR", "ERROR", world.clock.now(), "SDCRS_INTERNAL")
 
 
 def _remember(world: World) -> None:

@@ -21,9 +21,9 @@ MENU = [
     ("senior", ["inbox", "analytics", "trace"]),
     ("supervisor", ["assignment", "analytics", "trace"]),
     ("officer", ["visits", "analytics", "trace"]),
-    ("district_admin", ["payouts", "assignment", "inbox", "fraud", "analytics", "trace"]),
-    ("admin", ["payouts", "assignment", "inbox", "fraud", "analytics", "trace"]),
-    ("auditor", ["payouts", "fraud", "analytics", "trace"]),
+    ("district_admin", ["payouts", "assignment", "inbox", "fraud", "identity", "analytics", "trace"]),
+    ("admin", ["payouts", "assignment", "inbox", "fraud", "identity", "analytics", "trace"]),
+    ("auditor", ["payouts", "fraud", "identity", "analytics", "trace"]),
 ]
 done: list[str] = []
 
