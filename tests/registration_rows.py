@@ -124,7 +124,7 @@ def _processed(
     for name in ("id", "evidence", "optional"):
         _put(
             conn, "regprc.component", id=uuid4(), tenant_id=tenant_id, registration_id=told.id, upload_number=1, name=name,
-            size_bytes=20_000, sha256=b"\x01" * 32, verified="VERIFIED", stored_at=now + timedelta(seconds=2),
+            size_bytes=20_000, sha256=b"\x01" * 32, sidecar={"packetname": name}, verified="VERIFIED", stored_at=now + timedelta(seconds=2),
         )  # fmt: skip
     stages = ["SECUREZONE_NOTIFICATION", *(["VALIDATOR", "FINALIZATION"] if done else [])]
     for number, stage in enumerate(stages):

@@ -18,6 +18,7 @@ from dashboard.widgets.rows import escape
 from pipeline.packets.catalogue import catalogue
 
 MAX_ENTRIES = 120  # of one step; more come only with many attempts, and the newest are shown
+RECEIVER = "PACKET_RECEIVER"  # takes the upload in: the end of step 1
 HASH_SHOWN = 12  # characters of a hash by which people tell two apart
 
 
@@ -126,7 +127,8 @@ def _second_step(story: Story, known: People) -> Iterator[Entry]:
         if one["actor_id"] is not None:
             told.append(("By", known.name(one["actor_id"]) or formats.ABSENT))
         told += [(formats.words(str(key)), _value(value)) for key, value in list((one["details"] or {}).items())[:8]]
-        yield Entry(one["ended_at"], 2, words.stage(one["trn_type_code"]), one["status_code"], told, one["status_comment"])
+        step = 1 if one["trn_type_code"] == RECEIVER else 2
+        yield Entry(one["ended_at"], step, words.stage(one["trn_type_code"]), one["status_code"], told, one["status_comment"])
     for pair in story.pairs:
         if pair["decided_at"] is not None:
             told = [

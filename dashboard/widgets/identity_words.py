@@ -81,6 +81,7 @@ PLACES: Mapping[str, str] = {
     "ANSWER": "Said, and not taken over yet",
 }
 STAGES: Mapping[str, str] = {
+    "PACKET_RECEIVER": "Received",
     "SECUREZONE_NOTIFICATION": "Packet fetched and checked",
     "VALIDATOR": "Fields and documents",
     "QUALITY_CLASSIFIER": "Quality",
