@@ -33,10 +33,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def bring_current(settings: Settings, say: Callable[[str], None]) -> None:
-    """Migrate the database and publish the shipped master data. Raises SDCRS_BAD_SETTING without the owner's address."""
+    """Migrate the database and publish the shipped master data. Raises SDCRS_BAD_SETTING without the owner's address.
+
+    In production the sandbox's own books are taken out of a new database.
+    """
     clock = SystemClock()
     with urls(settings, say) as found:
-        report = migrate(found.owner, found.login, clock, settings.role_prefix, say)
+        report = migrate(found.owner, found.login, clock, settings.role_prefix, say, with_sandbox=not settings.production)
         with closing(Database(found.app, report.role_prefix, pool_size=1)) as database, database.worker() as conn:
             published = publish(conn, read_folder(), clock.now(), "migrate")
     say(f"schema {report.head}, {len(report.applied)} migrations applied, {len(published)} master data documents published")

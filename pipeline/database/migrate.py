@@ -82,11 +82,14 @@ def migrate(
     clock: Clock,
     role_prefix: str | None = None,
     say: Callable[[str], None] = log.info,
+    *,
+    with_sandbox: bool = True,
 ) -> MigrationReport:
     """Apply what is missing, then roles, functions, policies, views, grants and triggers, then partitions.
 
     `login` is the role that the application signs in as; it is granted the five roles. `role_prefix` counts only for a
-    database that has none stored; its default is the database's name.
+    database that has none stored; its default is the database's name. Without `with_sandbox` the stand-in provider's own books
+    go: SDCRS_UNSAFE_SETTINGS when they are not empty.
     """
     with psycopg.connect(psycopg_url(owner_url), autocommit=True) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))
@@ -95,12 +98,25 @@ def migrate(
             conn.execute(BOOTSTRAP)
             prefix = _role_prefix(conn, role_prefix)
             applied = _apply_missing(conn, clock, say)
+            if not with_sandbox:
+                _take_out_sandbox(conn)
             _apply_always(conn, prefix, login)
             _ensure_partitions(conn, clock)
             head = conn.execute("SELECT coalesce(max(number), 0) FROM masterdata.migration").fetchone()
         finally:
             conn.execute("SELECT pg_advisory_unlock(%s)", (ADVISORY_LOCK,))
     return MigrationReport(tuple(applied), int(head[0]) if head else 0, prefix)
+
+
+def _take_out_sandbox(conn: Connection) -> None:
+    there = conn.execute("SELECT to_regclass('sandbox.account')").fetchone()
+    if there is None or there[0] is None:
+        return
+    used = conn.execute("SELECT count(*) FROM sandbox.account").fetchone()
+    if used and used[0]:
+        why = "DATABASE_URL names a database in which the sandbox has paid; give production one of its own"
+        raise AppError("SDCRS_UNSAFE_SETTINGS", settings=["DATABASE_URL"], why=why)
+    conn.execute("DROP SCHEMA sandbox CASCADE")
 
 
 def check_migrated(conn: psycopg.Connection) -> None:

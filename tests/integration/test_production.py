@@ -12,14 +12,16 @@ import pytest
 from psycopg import sql
 
 from pipeline.access.accounts import NewAccount, create_accounts
+from pipeline.clock import SystemClock
 from pipeline.database.connect import open_database
 from pipeline.database.engine import psycopg_url
+from pipeline.database.migrate import migrate
 from pipeline.database.urls import Urls
 from pipeline.errors import AppError
 from pipeline.ids import uuid7
 from pipeline.runtime import Runtime, open_runtime
-from pipeline.settings import Settings
-from tests.conftest import ROLE_PREFIX
+from pipeline.settings import Settings, load
+from tests.conftest import ROLE_PREFIX, make_database
 from tests.factories import VILLE
 
 MEMBER = [f"{ROLE_PREFIX}_{name}" for name in ("app", "worker", "public", "audit", "backup")]
@@ -73,6 +75,26 @@ def test_production_takes_no_login_that_could_pass_by_row_level_security(
 def test_production_does_not_take_the_owner(urls: Urls, settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(AppError, match="owner"), open_database(production(settings, psycopg_url(urls.owner), tmp_path)):
         pass
+
+
+def test_production_has_no_books_of_the_sandbox(server: Urls) -> None:
+    name = f"sdcrs_test_{token_hex(4)}"
+    with make_database(server, name) as urls:
+        for _ in range(2):  # what is migrated again stays so
+            migrate(urls.owner, urls.login, SystemClock(), ROLE_PREFIX, with_sandbox=False)
+            with psycopg.connect(psycopg_url(urls.owner)) as conn:
+                assert conn.execute("SELECT to_regnamespace('sandbox')").fetchone() == (None,)
+        with open_database(replace(load({}), database_url=urls.app)) as database, database.worker() as conn:
+            assert conn.exec_driver_sql("SELECT count(*) FROM payout.payout").scalar_one() == 0
+
+
+def test_a_database_in_which_the_sandbox_has_paid_does_not_become_productions(server: Urls) -> None:
+    with make_database(server, f"sdcrs_test_{token_hex(4)}") as urls:
+        migrate(urls.owner, urls.login, SystemClock(), ROLE_PREFIX)
+        with psycopg.connect(psycopg_url(urls.owner)) as conn:
+            conn.execute("INSERT INTO sandbox.account VALUES ('7878', 1, '2026-01-01')")
+        with pytest.raises(AppError, match="sandbox has paid"):
+            migrate(urls.owner, urls.login, SystemClock(), ROLE_PREFIX, with_sandbox=False)
 
 
 def test_production_does_not_open_a_database_with_demo_accounts(rt: Runtime, urls: Urls, settings: Settings, tmp_path: Path) -> None:
