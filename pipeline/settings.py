@@ -298,6 +298,11 @@ def _unsafe(settings: Settings) -> Iterator[tuple[str, str]]:
         ("RAZORPAYX_BASE_URL", settings.razorpayx_base_url),
         ("SMS_GATEWAY_URL", settings.sms_gateway_url),
         ("OIDC_ISSUER", settings.oidc_issuer),
+        ("CREDENTIAL_REQUEST_URL", settings.credential_request_url),
+        ("CREDENTIAL_SERVICE_URL", settings.credential_service_url),
+        ("DATASHARE_URL", settings.datashare_url),
+        ("WEBSUB_HUB_URL", settings.websub_hub_url),
+        *(("WEBSUB_SUBSCRIBERS", address) for address in settings.websub_subscribers),
     ):
         if address is not None and urlsplit(address).scheme != "https":
             yield name, "is not https"

@@ -49,6 +49,8 @@ Operation = Literal[
     "search_registrations",
     "act_on_registration",
     "decide_identity",
+    "retry_credential",
+    "authenticate_person",
 ]
 
 # Operation: who may, and what the others are told.
@@ -84,6 +86,8 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         "sync_registrations": (ADMINS, "only admins announce and upload registrations"),
         "search_registrations": (ADMINS | {"AUDITOR"}, "registrations are for admins and the auditor"),
         "act_on_registration": (ADMINS, "only admins pause, resume and stop registrations"),
+        "retry_credential": (ADMINS, "only admins retry credentials"),
+        "authenticate_person": (ADMINS, "only admins ask whether somebody is who they say"),
         "decide_identity": (ADMINS, "only admins decide whether two registrations are one person"),
     }
 )
