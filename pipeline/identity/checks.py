@@ -17,7 +17,6 @@ from pipeline.masterdata.master import MasterData
 
 LATE = timedelta(minutes=15)  # no job waits so long by itself before it looks again, but for a backoff that is written down
 MOST = 1000  # rows of a list, and as many as one person retries at once
-MANY_ISSUANCES = 3  # a share or two may have been unlucky
 
 Remedy = Literal[
     "ASK_AGAIN", "ISSUE_AGAIN", "PUBLISH_AGAIN", "DELIVER_AGAIN", "STORE_AGAIN", "SAY_AGAIN", "RESTART", "RESUME", "REQUEST", "WAIT"
@@ -58,8 +57,11 @@ class Case:
 
 
 def _check(code: str, title: str, what: str, remedy: Remedy, who: Literal["admin", "job"], sql: str) -> Check:
-    whole = f"SELECT c.*, l.reg_id FROM ({sql}) c LEFT JOIN regprc.registration_list l ON l.id = c.registration_id ORDER BY since LIMIT :limit"
-    return Check(code, title, what, remedy, who, text(whole))  # the text is a constant of this module
+    whole = f"""
+        SELECT c.*, l.reg_id FROM ({sql}) c LEFT JOIN regprc.registration_list l ON l.id = c.registration_id
+        ORDER BY since LIMIT :limit
+    """  # noqa: S608 - constants of this module
+    return Check(code, title, what, remedy, who, text(whole))
 
 
 CHECKS: tuple[Check, ...] = (
@@ -98,7 +100,8 @@ CHECKS: tuple[Check, ...] = (
         "A number of an active identity has no row for a partner that is to have it.",
         "REQUEST",
         "admin",
-        """SELECT r.id AS registration_id, n.id AS subject_id, r.tenant_id, r.processed_at AS since, n.kind || ' for ' || p.partner AS comment
+        """SELECT r.id AS registration_id, n.id AS subject_id, r.tenant_id, r.processed_at AS since,
+                  n.kind || ' for ' || p.partner AS comment
            FROM regprc.registration r
            JOIN idrepo.identity d ON d.registration_id = r.id AND d.status_code = 'ACTIVATED'
            JOIN idrepo.identifier n ON n.identity_id = d.id AND n.status_code = 'ACTIVE'
@@ -139,12 +142,12 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "ISSUED_OFTEN",
         "Issued again and again",
-        "Each issuance of a request failed on the authentication side, and the next one is under way.",
+        "Two or more issuances of a request failed on the authentication side, and the next one is under way.",
         "WAIT",
         "job",
-        f"""SELECT registration_id, id AS subject_id, tenant_id, upd_dtimes AS since, status_comment AS comment
+        """SELECT registration_id, id AS subject_id, tenant_id, upd_dtimes AS since, status_comment AS comment
            FROM credential.credential_transaction
-           WHERE issuances >= {MANY_ISSUANCES} AND status_code NOT IN ('STORED', 'CANCELLED') AND dead_at IS NULL""",
+           WHERE issuances >= 3 AND status_code NOT IN ('STORED', 'CANCELLED') AND dead_at IS NULL""",
     ),
     _check(
         "EVENT_LOST",
@@ -165,8 +168,10 @@ CHECKS: tuple[Check, ...] = (
         "admin",
         """SELECT CAST(convert_from(e.content, 'UTF8')::jsonb #>> '{event,data,registrationId}' AS uuid) AS registration_id,
                   d.id AS subject_id, d.tenant_id, d.dead_at AS since, d.status_comment AS comment
-           FROM websub.delivery d JOIN websub.event e ON e.id = d.event_id
-           WHERE d.dead_at IS NOT NULL AND d.status_code = 'FAILED'""",
+           FROM websub.delivery d JOIN websub.event e ON e.id = d.event_id JOIN websub.subscription s ON s.id = d.subscription_id
+           WHERE d.dead_at IS NOT NULL AND d.status_code = 'FAILED'
+             AND NOT (s.status_code <> 'ACTIVE'
+                      AND EXISTS (SELECT FROM websub.delivery o WHERE o.event_id = d.event_id AND o.status_code = 'DELIVERED'))""",
     ),
     _check(
         "EVENT_MAX_RETRIES",
@@ -178,8 +183,8 @@ CHECKS: tuple[Check, ...] = (
            FROM ida.credential_event_store e
            WHERE e.status_code = 'FAILED_WITH_MAX_RETRIES'
              AND NOT EXISTS (SELECT FROM ida.credential_event_store s
-                             WHERE s.credential_transaction_id = e.credential_transaction_id AND s.status_code IN ('NEW', 'FAILED', 'STORED')
-                               AND s.credential_id >= e.credential_id)""",
+                             WHERE s.credential_transaction_id = e.credential_transaction_id
+                               AND s.status_code IN ('NEW', 'FAILED', 'STORED') AND s.credential_id >= e.credential_id)""",
     ),
     _check(
         "EVENT_NON_RECOVERABLE",
@@ -187,7 +192,8 @@ CHECKS: tuple[Check, ...] = (
         "An expired or used-up share, a wrong signature, data for another partner: only a new issuance can win.",
         "ISSUE_AGAIN",
         "admin",
-        """SELECT e.registration_id, e.credential_transaction_id AS subject_id, e.tenant_id, e.ended_at AS since, e.status_comment AS comment
+        """SELECT e.registration_id, e.credential_transaction_id AS subject_id, e.tenant_id, e.ended_at AS since,
+                  e.status_comment AS comment
            FROM ida.credential_event_store e
            WHERE e.status_code = 'FAILED_NON_RECOVERABLE'
              AND NOT EXISTS (SELECT FROM ida.credential_event_store s
@@ -207,10 +213,11 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "STORED_NOT_CACHED",
         "Stored, and not in the cache",
-        "The event says STORED and authentication knows nothing of the number. Both are written in one transaction: somebody took it out.",
+        "The event says STORED and authentication does not know the number. Both are one transaction: somebody took it out.",
         "ISSUE_AGAIN",
         "admin",
-        """SELECT e.registration_id, e.credential_transaction_id AS subject_id, e.tenant_id, e.ended_at AS since, e.status_comment AS comment
+        """SELECT e.registration_id, e.credential_transaction_id AS subject_id, e.tenant_id, e.ended_at AS since,
+                  e.status_comment AS comment
            FROM ida.credential_event_store e JOIN credential.credential_transaction t ON t.id = e.credential_transaction_id
            WHERE e.status_code = 'STORED' AND NOT EXISTS (SELECT FROM ida.identity_cache c WHERE c.id = t.individual_id_hash)""",
     ),
@@ -247,7 +254,7 @@ CHECKS: tuple[Check, ...] = (
 )
 BY_CODE: Mapping[str, Check] = {check.code: check for check in CHECKS}
 
-_COUNTS = {check.code: text(f"SELECT count(*) AS count, min(since) AS oldest FROM ({check.sql.text}) c") for check in CHECKS}  # noqa: S608
+_COUNTS = {check.code: text(f"SELECT count(*) AS cases, min(since) AS oldest FROM ({check.sql.text}) c") for check in CHECKS}  # noqa: S608
 
 
 def counts(conn: Connection, md: MasterData, now: datetime) -> dict[str, Counted]:
@@ -256,7 +263,7 @@ def counts(conn: Connection, md: MasterData, now: datetime) -> dict[str, Counted
     found = {}
     for code, statement in _COUNTS.items():
         row = conn.execute(statement, _of(statement, params)).one()
-        found[code] = Counted(row.count, row.oldest)
+        found[code] = Counted(row.cases, row.oldest)
     return found
 
 

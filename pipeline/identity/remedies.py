@@ -118,7 +118,5 @@ def _act(
             raise AppError("SDCRS_NOT_FOUND", kind=kind, id=str(subject_id))
         raise AppError("SDCRS_CREDENTIAL_STATE", action=action, state=state)
     registration = {} if done.registration_id is None else {"registrationId": str(done.registration_id)}
-    role = sorted(caller.roles)[0]
-    record(
-        conn, done.tenant_id, caller.account_id, role, f"identity.{action}", kind, str(subject_id), now, reason.strip(), details=registration
-    )
+    role, about = min(caller.roles), str(subject_id)
+    record(conn, done.tenant_id, caller.account_id, role, f"identity.{action}", kind, about, now, reason.strip(), details=registration)
