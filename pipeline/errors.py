@@ -123,6 +123,8 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_RETRIES_EXHAUSTED": ErrorSpec(409, "All {maxRetries} retries are used. Resolve this payout manually.", ("maxRetries",)),
     "SDCRS_PAYOUT_UNRESOLVED": ErrorSpec(409, "The provider has not answered for certain yet; a new attempt could pay twice."),
     "SDCRS_PAYOUT_FROZEN": ErrorSpec(409, "Payouts to this teacher are frozen until {until}.", ("until",)),
+    "SDCRS_INVALID_UIN": ErrorSpec(400, "This is no UIN: ten digits, the last of them a check digit."),
+    "SDCRS_UIN_OF_ANOTHER": ErrorSpec(409, "This UIN is entered for another teacher already."),
     "SDCRS_PAYEE_NOT_VERIFIED": ErrorSpec(
         409,
         "Payouts wait until the teacher is a verified payee. See the identity flow, or settle it outside the rules with a second admin.",

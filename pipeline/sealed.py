@@ -7,7 +7,7 @@ SEALED = (
     Sealed("payout.fund_account", "registered_sealed", "payout.registered", "id"),
     Sealed("payout.attempt", "request_sealed", "payout.request", "reference_id"),
     Sealed("payout.webhook_event", "sealed", "payout.webhook", "event_id"),
-    Sealed("payout.payee_claim", "uin_sealed", "payout.uin", "id"),
+    Sealed("payout.payee_number", "uin_sealed", "payout.uin", "id"),
     Sealed("regprc.demographic", "demographics_sealed", "regprc.demographics", "id"),
     Sealed("idrepo.identity", "demographics_sealed", "idrepo.demographics", "id"),
     Sealed("idrepo.identifier", "id_sealed", "idrepo.identifier", "id"),

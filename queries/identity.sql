@@ -257,3 +257,15 @@ ORDER BY m.created_at, m.id LIMIT :limit
 -- How many pairs wait for a person, and since when the oldest does.
 SELECT count(*) AS found, min(created_at) AS oldest_at FROM regprc.manual_verification
 WHERE status_code = 'PENDING' AND tenant_id = ANY (CAST(:tenants AS text[]))
+
+-- name: payee
+-- How a teacher was found to be who they say they are, with the registration behind the credential: one row, its parts NULL where
+-- nothing is known. `entered_at`: when an admin entered a UIN.
+SELECT a.id, y.status, y.score, y.source, y.account_name, y.checked_at, n.entered_at, l.reg_id
+FROM access.account a
+LEFT JOIN payout.payee y ON y.account_id = a.id
+LEFT JOIN payout.payee_number n ON n.account_id = a.id AND n.kind = 'UIN'
+LEFT JOIN ida.identity_cache k ON k.credential_id = y.credential_id
+LEFT JOIN ida.credential_event_store e ON e.event_id = k.event_id
+LEFT JOIN regprc.registration_list l ON l.id = e.registration_id
+WHERE a.id = :account_id

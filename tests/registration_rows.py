@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, text
 
 from pipeline.access.caller import Caller
-from pipeline.identity.numbers import Numbers
+from pipeline.identity.numbers import Kind, Numbers
 from pipeline.ids import uuid7
 from pipeline.packets.catalogue import packets_of
 from pipeline.packets.log import identity_header, write_packets
@@ -150,6 +150,18 @@ def pair(rt: Runtime, told: Told, candidate: Told, score: int = 82, *, tenant_id
             score=score, status_code="PENDING", created_at=rt.clock.now(),
         )  # fmt: skip
     return pair_id
+
+
+def credential(rt: Runtime, caller: Caller, kind: Kind, number: str, name: Any) -> None:
+    """A stored credential of this number, with a name as credentials have it; a second one replaces it."""
+    id_hash = Numbers(rt).hash("dj", kind, number)
+    sealed = rt.vault.seal("ida.demographics", id_hash, json.dumps({"fullName": name}).encode())
+    told = registration(rt, caller)
+    changed = {"id": id_hash, "sealed": sealed, "credential_id": told.credential_id, "made": told.uin_hash}
+    with rt.database.worker() as conn:
+        again = "UPDATE ida.identity_cache SET demo_data_sealed = :sealed, credential_id = :credential_id WHERE id = :id"
+        if not conn.execute(text(again), changed).rowcount:
+            conn.execute(text("UPDATE ida.identity_cache SET id = :id, demo_data_sealed = :sealed WHERE id = :made"), changed)
 
 
 def _credential(conn: Connection, rt: Runtime, told: Told, tenant_id: str, state_id: str, now: datetime, rank: int) -> None:

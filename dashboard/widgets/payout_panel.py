@@ -12,7 +12,18 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext
-from dashboard.widgets import outcomes, payout_bulk, payout_hand, payout_part, payout_retry, payout_story, people, picking, reveal
+from dashboard.widgets import (
+    outcomes,
+    payout_bulk,
+    payout_hand,
+    payout_part,
+    payout_payee,
+    payout_retry,
+    payout_story,
+    people,
+    picking,
+    reveal,
+)
 from dashboard.widgets import payout_acts as acts
 from dashboard.widgets import payout_words as words
 from dashboard.widgets.payout_acts import Subject, key
@@ -58,9 +69,7 @@ def _one(ctx: PageContext, row: RowMapping) -> None:
         if row["status"] != "COMPLETED":
             step, owner = words.next_step(row)
             st.markdown(f"{formats.plain_markdown(words.reason(row))}  \n**{owner}:** {formats.plain_markdown(step)}")
-        payee = words.payee(row, ctx.runtime.masterdata.current().tenant(row["tenant_id"]).payee_verification)
-        if payee:
-            st.caption(payee)
+        payout_payee.show(ctx, subject_of(row), row)
         reveal.phone(ctx, row["beneficiary_id"], who, row["report_number"])
         if can(ctx.caller, "retry_payout"):
             _acts(ctx, row, attempts, known)

@@ -51,6 +51,7 @@ Operation = Literal[
     "decide_identity",
     "retry_credential",
     "authenticate_person",
+    "enter_payee_number",
 ]
 
 # Operation: who may, and what the others are told.
@@ -88,6 +89,7 @@ OPERATIONS: Mapping[Operation, tuple[Roles, str]] = MappingProxyType(
         "act_on_registration": (ADMINS, "only admins pause, resume and stop registrations"),
         "retry_credential": (ADMINS, "only admins retry credentials"),
         "authenticate_person": (ADMINS, "only admins ask whether somebody is who they say"),
+        "enter_payee_number": (ADMINS, "only admins enter the number by which a payee is found"),
         "decide_identity": (ADMINS, "only admins decide whether two registrations are one person"),
     }
 )

@@ -44,8 +44,8 @@ GRANT SELECT, INSERT, UPDATE ON fraud.rule_draft TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON payout.fund_account, payout.payout, payout.attempt, payout.monthly_cap TO {{prefix}}_app;
 GRANT SELECT, INSERT ON payout.ledger, payout.reconciliation_run, payout.reconciliation_item, payout.reconciliation_step TO {{prefix}}_app;
 GRANT UPDATE (status) ON payout.reconciliation_item TO {{prefix}}_app;
-GRANT SELECT ON payout.provider, payout.overview, payout.call, payout.payee, payout.payee_claim TO {{prefix}}_app;
-GRANT INSERT, UPDATE ON payout.payee_claim TO {{prefix}}_app;
+GRANT SELECT ON payout.provider, payout.overview, payout.call, payout.payee, payout.payee_number TO {{prefix}}_app;
+GRANT INSERT, UPDATE ON payout.payee_number TO {{prefix}}_app;
 GRANT SELECT (id, tenant_id, attempt_id, event_id, event, provider_status, received_at, processed_at, outcome)
     ON payout.webhook_event TO {{prefix}}_app;
 GRANT SELECT, INSERT, UPDATE ON fraud.strike, fraud.confirmation, fraud.penalty TO {{prefix}}_app;

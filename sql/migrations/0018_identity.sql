@@ -403,20 +403,29 @@ CREATE INDEX auth_transaction_of ON ida.auth_transaction (individual_id_hash, oc
 -- Payees: a teacher whose credential and whose account are in one name ---------------------------------------------------------
 
 -- How it was found out. What was compared is kept, so that it is compared again when the credential or the address is another.
+-- UNKNOWN: it was found out once, and what it was found by is there no more.
 ALTER TABLE payout.payee
+    DROP CONSTRAINT payee_status_check,
+    ADD CONSTRAINT payee_status_check CHECK (status IN ('VERIFIED', 'MISMATCH', 'UNKNOWN')),
     ADD COLUMN score          int   CHECK (score BETWEEN 0 AND 100),        -- how well the names agree
     ADD COLUMN credential_id  uuid,                                        -- whose name was compared
     ADD COLUMN vpa_lookup     bytea,                                       -- with the name of the owner of which address
     ADD COLUMN account_name   text  CHECK (account_name IN ('BANK', 'STAFF_REGISTER'));  -- and who told that name
 
--- A number that an admin has entered for a teacher whose user name is no handle of the identity
-CREATE TABLE payout.payee_claim (
+-- The numbers by which a teacher's credential is found: the user name as handle, and a UIN where an admin has entered one
+CREATE TABLE payout.payee_number (
     id          uuid        PRIMARY KEY,
-    account_id  uuid        NOT NULL UNIQUE REFERENCES access.account,
+    account_id  uuid        NOT NULL REFERENCES access.account,
     tenant_id   text        NOT NULL,
-    uin_hash    text        NOT NULL CHECK (uin_hash ~ '^[0-9A-F]{64}$'),
-    uin_sealed  text        NOT NULL CHECK (uin_sealed LIKE 'v1:%'),
-    claimed_by  uuid        NOT NULL,
-    claimed_at  timestamptz NOT NULL
+    state_id    text        NOT NULL,
+    kind        text        NOT NULL CHECK (kind IN ('HANDLE', 'UIN')),
+    id_hash     text        NOT NULL CHECK (id_hash ~ '^[0-9A-F]{64}$'),
+    uin_sealed  text        CHECK (uin_sealed LIKE 'v1:%'),
+    entered_by  uuid,                    -- NULL: the job
+    entered_at  timestamptz NOT NULL,
+    UNIQUE (account_id, kind),
+    CONSTRAINT payee_number_of_one UNIQUE (state_id, kind, id_hash),
+    CHECK ((kind = 'UIN') = (uin_sealed IS NOT NULL)),
+    CHECK ((kind = 'UIN') = (entered_by IS NOT NULL))
 );
-CREATE INDEX payee_claim_by_number ON payout.payee_claim (uin_hash);
+CREATE INDEX payee_number_by_hash ON payout.payee_number (id_hash);

@@ -222,7 +222,7 @@ ELSEWHERE = ((NOIDA, "ncr"), (ALI_SABIEH,), ())
 EMPTY_HERE = {  # what this world has none of; their policy is the same text as every other's (tests/integration/test_database_laws.py)
     *("fraud.validator_result", "payout.call", "payout.fund_account", "payout.payee", "payout.reconciliation_step", "payout.webhook_event"),
     *("fraud.strike", "masterdata.document", "sdcrs.request_key"),
-    *("payout.payee_claim", "regprc.demographic", "regprc.demographic_key", "ida.auth_transaction"),
+    *("payout.payee_number", "regprc.demographic", "regprc.demographic_key", "ida.auth_transaction"),
 }
 
 

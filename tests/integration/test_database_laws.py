@@ -19,7 +19,7 @@ APP_WRITES = {
     **dict.fromkeys(["audit.event", "packet.log", "sdcrs.report_history", "payout.ledger"], ADD),
     **dict.fromkeys(["payout.reconciliation_run", "payout.reconciliation_item", "payout.reconciliation_step"], ADD),
     **dict.fromkeys(["sdcrs.file", "sdcrs.report", "sdcrs.evidence", "sdcrs.daily_count", "sdcrs.request_key"], WRITE),
-    **dict.fromkeys(["payout.fund_account", "payout.payout", "payout.attempt", "payout.monthly_cap", "payout.payee_claim"], WRITE),
+    **dict.fromkeys(["payout.fund_account", "payout.payout", "payout.attempt", "payout.monthly_cap", "payout.payee_number"], WRITE),
     "vault.person_field": WRITE,
     **dict.fromkeys(["fraud.strike", "fraud.confirmation", "fraud.penalty"], WRITE),
     "fraud.flag": frozenset({"UPDATE"}),
