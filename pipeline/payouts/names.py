@@ -30,6 +30,8 @@ def agreement(one: str, other: str) -> int:
     shorter, longer = sorted((fold(one), fold(other)), key=len)
     if not shorter:
         return 0
+    if sorted(shorter) == sorted(longer) and max(map(len, shorter)) > 1:
+        return 100
     pairs = _pairs(shorter, longer)
     total = sum(pairs)
     score = (1 - LONGER_SHARE) * total / len(shorter) + LONGER_SHARE * total / len(longer)
