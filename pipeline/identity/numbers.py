@@ -61,6 +61,10 @@ class Numbers:
     def __init__(self, rt: Runtime) -> None:
         self._rt = rt
 
+    def prepare(self) -> None:
+        """Read or make the salts now, so that no transaction that is open waits for another connection. Commits."""
+        self._all_salts()
+
     def hash(self, state_id: str, kind: Kind, value: str) -> str:
         """64 upper-case hex digits under which a number is found in its state. An installation's first call makes the salts; it commits."""
         plain = normalised(kind, value)

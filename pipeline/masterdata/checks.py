@@ -229,6 +229,8 @@ def _check_identity(library: Library) -> None:
         _unique(entry.document, "Stages.pauseRules", (rule.id for rule in stages.pause_rules))
         if names != [name for name in STAGE_ORDER if name in names] or not NEEDED_STAGES.issubset(names):
             raise invalid(entry.document.source, "Stages.stages", f"must be, in this order, some of {', '.join(STAGE_ORDER)}")
+        if ("DEMO_DEDUPE" in names) != ("MANUAL_ADJUDICATION" in names):
+            raise invalid(entry.document.source, "Stages.stages", "DEMO_DEDUPE and MANUAL_ADJUDICATION go together")
         for rule in stages.pause_rules:
             _exists(entry.document, f"Stages.pauseRules[{rule.id}].stage", rule.stage, names, "stage")
     for entry in library.all(("IDENTITY", "IdSchema")):

@@ -98,6 +98,7 @@ CREATE TABLE regprc.registration_transaction (
     attempt          int         NOT NULL CHECK (attempt > 0),
     details          jsonb       NOT NULL DEFAULT '{}',  -- measured values and codes, no personal value
     actor_id         uuid,                  -- NULL: the job
+    reason           text        CHECK (length(reason) BETWEEN 3 AND 500),  -- why a person did it, in their words
     started_at       timestamptz NOT NULL,
     ended_at         timestamptz NOT NULL
 );
@@ -146,6 +147,7 @@ CREATE TABLE regprc.manual_verification (
     registration_id  uuid        NOT NULL REFERENCES regprc.registration,
     candidate_id     uuid        NOT NULL REFERENCES regprc.registration,
     score            int         NOT NULL CHECK (score BETWEEN 0 AND 100),
+    explanation      jsonb       NOT NULL,  -- how the score came about: how alike each field is, and no value
     status_code      text        NOT NULL CHECK (status_code IN ('PENDING', 'UNIQUE', 'DUPLICATE')),
     decided_by       uuid,
     decided_at       timestamptz,
