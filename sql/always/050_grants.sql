@@ -55,7 +55,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA regprc, credential, datashare, websub, ida 
 GRANT SELECT ON idrepo.identity, idrepo.identifier, idrepo.credential_request_status TO {{prefix}}_app;
 GRANT INSERT, UPDATE ON regprc.registration_list, regprc.registration, regprc.component TO {{prefix}}_app;
 GRANT INSERT, DELETE ON regprc.registration_list_component TO {{prefix}}_app;  -- who announces again says it anew
-GRANT INSERT ON regprc.registration_transaction, ida.auth_transaction TO {{prefix}}_app;
+GRANT INSERT ON regprc.registration_transaction, ida.auth_transaction, idrepo.credential_request_status TO {{prefix}}_app;
 GRANT UPDATE (published) ON credential.issuance TO {{prefix}}_app;
 GRANT UPDATE ON regprc.manual_verification, idrepo.credential_request_status, credential.credential_transaction, websub.delivery,
     ida.credential_event_store, ida.identity_cache TO {{prefix}}_app;

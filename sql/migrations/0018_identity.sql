@@ -147,7 +147,7 @@ CREATE TABLE regprc.manual_verification (
     registration_id  uuid        NOT NULL REFERENCES regprc.registration,
     candidate_id     uuid        NOT NULL REFERENCES regprc.registration,
     score            int         NOT NULL CHECK (score BETWEEN 0 AND 100),
-    explanation      jsonb       NOT NULL,  -- how the score came about: how alike each field is, and no value
+    explanation      jsonb       NOT NULL DEFAULT '{}',  -- how the score came about: how alike each field is, and no value
     status_code      text        NOT NULL CHECK (status_code IN ('PENDING', 'UNIQUE', 'DUPLICATE')),
     decided_by       uuid,
     decided_at       timestamptz,

@@ -28,7 +28,8 @@ APP_WRITES = {
     **dict.fromkeys(["regprc.registration_list", "regprc.registration", "regprc.component"], WRITE),
     "regprc.registration_list_component": frozenset({"INSERT", "DELETE"}),
     **dict.fromkeys(["regprc.registration_transaction", "ida.auth_transaction"], ADD),
-    **dict.fromkeys(["regprc.manual_verification", "idrepo.credential_request_status", "credential.credential_transaction"], CHANGE),
+    **dict.fromkeys(["regprc.manual_verification", "credential.credential_transaction"], CHANGE),
+    "idrepo.credential_request_status": WRITE,
     **dict.fromkeys(["websub.delivery", "ida.credential_event_store", "ida.identity_cache"], CHANGE),
 }
 WORKER_NEVER = {

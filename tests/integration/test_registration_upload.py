@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.access.caller import Caller
+from pipeline.database.engine import psycopg_url
 from pipeline.demo.registrations import MadePacket, make_packet, sidecar, zipped
 from pipeline.errors import AppError
 from pipeline.identity.registration import upload as uploading
@@ -194,19 +198,38 @@ def test_the_same_request_again_is_answered_again(rt: Runtime, admin: Caller, pa
     assert stored_files(rt) == files
 
 
-def test_an_upload_whose_rows_fail_takes_its_files_back(
+def test_an_upload_that_is_refused_at_its_rows_takes_its_files_back(
+    rt: Runtime, admin: Caller, packet: MadePacket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announced(rt, admin, [packet])
+
+    def refuse(*_: Any) -> None:
+        raise AppError("SDCRS_BUSY", retryAfterSeconds=1)
+
+    monkeypatch.setattr(uploading, "store", refuse)
+    assert refusal(rt, admin, packet.files) == "SDCRS_BUSY"
+    monkeypatch.undo()
+    assert receive(rt, admin, packet.files, rt.clock.now()).upload_number == 1
+
+
+def test_a_connection_that_dies_at_the_commit_leaves_the_files_of_rows_that_may_be_there(
     rt: Runtime, admin: Caller, packet: MadePacket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     announced(rt, admin, [packet])
     before = stored_files(rt)
+    real = uploading.store
 
-    def fail(*_: Any) -> None:
-        raise RuntimeError("the rows cannot be written")
+    def cut(conn: Connection, *rest: Any) -> None:
+        """Everything is written, and the answer to the commit is lost: the server has ended the connection."""
+        real(conn, *rest)
+        pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with psycopg.connect(psycopg_url(rt.settings.database_owner_url or ""), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
 
-    monkeypatch.setattr(uploading, "store", fail)
-    with pytest.raises(RuntimeError):
+    monkeypatch.setattr(uploading, "store", cut)
+    with pytest.raises(DBAPIError):
         receive(rt, admin, packet.files, rt.clock.now())
-    assert stored_files(rt) == before
+    assert len(stored_files(rt) - before) == len(packet.zips)
     monkeypatch.undo()
     assert receive(rt, admin, packet.files, rt.clock.now()).upload_number == 1
 

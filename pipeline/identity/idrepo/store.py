@@ -4,7 +4,7 @@ Everything here runs in the caller's transaction. A number is never stored in cl
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline.audit.log import record
 from pipeline.errors import AppError
 from pipeline.identity.numbers import Kind, Numbers, kind_of, make_uin, make_vid
 from pipeline.identity.packet.component import Component
+from pipeline.identity.registration.reasons import clean_reason
 from pipeline.ids import uuid7
 from pipeline.masterdata.identity_models import NumberRule, Partner
 from pipeline.masterdata.master import MasterData
@@ -65,6 +66,12 @@ _BY_NUMBER = text("""
     SELECT i.id, i.tenant_id, i.state_id, i.registration_id, i.status_code
     FROM idrepo.identity i JOIN idrepo.identifier n ON n.identity_id = i.id
     WHERE n.state_id = :state_id AND n.id_hash = :id_hash AND n.status_code = 'ACTIVE' FOR NO KEY UPDATE OF i
+""")
+
+_BY_IDENTIFIER = text("""
+    SELECT n.identity_id, n.kind, n.tenant_id, n.state_id, i.registration_id
+    FROM idrepo.identifier n JOIN idrepo.identity i ON i.id = n.identity_id
+    WHERE n.id = :id AND n.status_code = 'ACTIVE' AND i.status_code = 'ACTIVATED'
 """)
 
 
@@ -168,6 +175,31 @@ def make_vid_for(conn: Connection, rt: Runtime, md: MasterData, caller: Caller, 
     role = next(iter(sorted(caller.roles)), None)
     record(conn, found.tenant_id, caller.account_id, role, "VID_MADE", "REGISTRATION", str(found.registration_id), now)
     return Vid(vid, expires_at, rule.vid_transaction_limit)
+
+
+def ask_for(rt: Runtime) -> Callable[[Connection, MasterData, Caller, UUID, str, datetime], None]:
+    """The command that enters the requests which an identifier lacks, such as for a partner that came later; for one identifier's id."""
+
+    def ask(conn: Connection, md: MasterData, caller: Caller, identifier_id: UUID, reason: str, now: datetime) -> None:
+        """Raises SDCRS_FORBIDDEN, SDCRS_INVALID_REQUEST, SDCRS_NOT_FOUND, and SDCRS_CREDENTIAL_STATE when nothing is lacking."""
+        check(caller, "retry_credential")
+        words = clean_reason(reason)
+        found = conn.execute(_BY_IDENTIFIER, {"id": identifier_id}).one_or_none()
+        if found is None:
+            raise AppError("SDCRS_NOT_FOUND", kind="identifier", id=str(identifier_id))
+        owner = _Owner(found.identity_id, found.tenant_id, found.state_id)
+        partners = md.partners(found.tenant_id)
+        asked = _ask(conn, Numbers(rt), partners, owner, found.registration_id, now, kinds=(found.kind,))
+        if not asked:
+            raise AppError("SDCRS_CREDENTIAL_STATE", action="request", state="asked for already")
+        write_packets(
+            conn, [identity_header("23/01", found.registration_id, found.tenant_id, now, causation_id=row_id) for row_id in asked]
+        )
+        about = {"registrationId": str(found.registration_id)}
+        actor, role = caller.account_id, min(caller.roles)
+        record(conn, found.tenant_id, actor, role, "identity.request", "identifier", str(identifier_id), now, words, details=about)
+
+    return ask
 
 
 def demographics_of(rt: Runtime, purpose: str, row_id: UUID, sealed: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The receiver: takes all components of one registration at once, or none of them.
 
 Everything is compared with the announcement before a byte is stored. Files are written first, under fresh ids; their rows follow in
-one transaction, and a request that fails on the way takes its files with it. Bytes without a row are harmless.
+one transaction, and a request that is refused takes its files with it. Bytes without a row are harmless; rows without bytes are not.
 """
 
 import hashlib
@@ -94,10 +94,14 @@ def receive(rt: Runtime, caller: Caller, files: Sequence[tuple[str, bytes]], now
     try:
         for part in parts:
             rt.files.put(part.id, part.data)
+        # From here on the rows may be there: a connection that is lost at the commit does not tell
+        kept = True
         with rt.database.begin(caller.scope) as conn:
-            taken, fresh = _take(conn, md, caller, sent, parts, key, row.id, now)
-        kept = fresh
+            taken, kept = _take(conn, md, caller, sent, parts, key, row.id, now)
         return taken
+    except AppError:
+        kept = False  # a refusal, raised before the commit
+        raise
     finally:
         if not kept:
             for part in parts:

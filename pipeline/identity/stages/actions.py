@@ -15,6 +15,7 @@ from pipeline.access.caller import Caller
 from pipeline.access.policy import check
 from pipeline.audit.log import record
 from pipeline.errors import AppError
+from pipeline.identity.registration.reasons import clean_reason
 from pipeline.identity.stages import rows
 from pipeline.identity.stages.base import DUE, HOLD_RULE, Registration
 from pipeline.identity.stages.rows import Change, Note
@@ -27,7 +28,6 @@ from pipeline.runtime import Runtime
 
 Deed = Literal["PAUSE", "RESUME", "RESTART", "STOP"]
 PERSON_RULE = "BY_PERSON"  # the pause rule of a pause that a person asked for
-REASON_CHARS = (3, 500)  # as the column's CHECK has it
 JOB = "identity.pauses"
 
 # From which statuses each deed is possible
@@ -112,14 +112,6 @@ def pauses_job(rt: Runtime) -> BatchJob:
             _do(conn, md, None, row.id, DEEDS[action], None, now, f"the pause by {row.pause_rule} is over")
 
     return BatchJob(JOB, rt.database, over, end, size=100)
-
-
-def clean_reason(reason: str) -> str:
-    """A person's words, trimmed. Raises SDCRS_INVALID_REQUEST when there are too few or too many."""
-    words = " ".join(reason.split())
-    if not REASON_CHARS[0] <= len(words) <= REASON_CHARS[1]:
-        raise AppError("SDCRS_INVALID_REQUEST", field="reason", detail=f"must have {REASON_CHARS[0]} to {REASON_CHARS[1]} characters")
-    return words
 
 
 def role_of(caller: Caller) -> str | None:

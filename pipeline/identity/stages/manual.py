@@ -10,6 +10,7 @@ from pipeline.access.caller import Caller
 from pipeline.access.policy import check
 from pipeline.audit.log import record
 from pipeline.errors import AppError
+from pipeline.identity.registration.reasons import clean_reason
 from pipeline.identity.stages import actions
 from pipeline.identity.stages.base import HOLD_RULE, Context, Hold, Message, Passed, Rejected, Verdict
 
@@ -48,7 +49,7 @@ def decide(conn: Connection, caller: Caller, verification_id: UUID, decision: De
     Raises SDCRS_FORBIDDEN, SDCRS_NOT_FOUND, SDCRS_INVALID_REQUEST and SDCRS_VERIFICATION_DECIDED.
     """
     check(caller, "decide_identity")
-    words = actions.clean_reason(reason)
+    words = clean_reason(reason)
     row = conn.execute(_FIND, {"id": verification_id}).one_or_none()
     if row is None:
         raise AppError("SDCRS_NOT_FOUND", kind="Pair of registrations", id=str(verification_id))
