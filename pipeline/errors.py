@@ -33,6 +33,9 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_SSO_REFUSED": ErrorSpec(401, "The identity provider's answer is not accepted: {reason}. Begin again.", ("reason",)),
     "SDCRS_SSO_AWAY": ErrorSpec(503, "The identity provider does not answer ({why}). Try again shortly.", ("why",)),
     "SDCRS_SSO_NO_ACCOUNT": ErrorSpec(403, "The state's account opens no account here: {reason}.", ("reason",)),
+    "SDCRS_AUTH_THROTTLED": ErrorSpec(
+        429, "Too many attempts at this number or by you. Wait {retryAfterSeconds} seconds.", ("retryAfterSeconds",)
+    ),
     "SDCRS_ACCOUNT_INACTIVE": ErrorSpec(403, "This account is not active. Ask your administrator."),
     "SDCRS_BAD_ORIGIN": ErrorSpec(403, "The request came from another site. Open the console itself and try again."),
     # what you may do
@@ -95,10 +98,10 @@ REGISTRY: dict[str, ErrorSpec] = {
     ),
     "SDCRS_PACKET_DUPLICATE_ENTRY": ErrorSpec(400, "Component {component} holds {entry} twice.", ("component", "entry")),
     "SDCRS_PACKET_CONTENT": ErrorSpec(400, "Component {component} is not a packet's: {detail}.", ("component", "detail")),
-    "SDCRS_CREDENTIAL_REFUSED": ErrorSpec(422, "No credential is issued: {reason}.", ("reason",)),
-    "SDCRS_CREDENTIAL_SIGNATURE": ErrorSpec(422, "The credential is not signed by this installation, or was altered."),
-    "SDCRS_CREDENTIAL_PARTNER": ErrorSpec(422, "The credential is not encrypted for this partner, or was altered."),
-    "SDCRS_CREDENTIAL_MISMATCH": ErrorSpec(422, "The credential is another than the event says."),
+    "SDCRS_CREDENTIAL_REFUSED": ErrorSpec(409, "No credential is issued: {reason}.", ("reason",)),
+    "SDCRS_CREDENTIAL_SIGNATURE": ErrorSpec(409, "The credential is not signed by this installation, or was altered."),
+    "SDCRS_CREDENTIAL_PARTNER": ErrorSpec(409, "The credential is not encrypted for this partner, or was altered."),
+    "SDCRS_CREDENTIAL_MISMATCH": ErrorSpec(409, "The credential is another than the event says."),
     # the state of the thing
     "SDCRS_NOT_SYNCED": ErrorSpec(409, "Registration {registrationId} was not announced. Sync it before the upload.", ("registrationId",)),
     "SDCRS_NOT_APPROVED": ErrorSpec(409, "The supervisor has not approved registration {registrationId}.", ("registrationId",)),
@@ -151,6 +154,9 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_DRAFT_NOT_TRIED": ErrorSpec(409, "Try the draft on the last reports before it is submitted."),
     "SDCRS_LINK_EXPIRED": ErrorSpec(403, "This link has expired or was altered. Open the report again."),
     "SDCRS_CREDENTIAL_STATE": ErrorSpec(409, "{action} is not possible while the credential request is {state}.", ("action", "state")),
+    "SDCRS_AUTH_UNKNOWN": ErrorSpec(404, "No credential of this number is held in your area."),
+    "SDCRS_AUTH_EXPIRED": ErrorSpec(409, "This number has expired. Ask for another one."),
+    "SDCRS_AUTH_USED_UP": ErrorSpec(409, "This number was used as often as it may be. Ask for another one."),
     "SDCRS_SHARE_EXPIRED": ErrorSpec(410, "The share has expired. A new credential must be issued."),
     "SDCRS_SHARE_USED_UP": ErrorSpec(410, "The share was downloaded as often as it may be. A new credential must be issued."),
     "SDCRS_SHARE_DAMAGED": ErrorSpec(410, "The shared bytes are not what was shared. A new credential must be issued."),
@@ -167,6 +173,7 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_PHOTO_NOT_EXAMINED": ErrorSpec(
         503, "{fileName} could not be examined: {detail}. Send it again; if that does not help, take a new one.", ("fileName", "detail")
     ),
+    "SDCRS_PARTICIPANT_AWAY": ErrorSpec(503, "A participant of the identity flow does not answer ({why}). Ask the same again.", ("why",)),
     "SDCRS_PROVIDER_AWAY": ErrorSpec(503, "The payment provider does not answer ({why}). Try again shortly.", ("why",)),
     "SDCRS_DATABASE_DOWN": ErrorSpec(503, "The database cannot be reached. Try again shortly."),
     "SDCRS_DATABASE_NOT_STARTED": ErrorSpec(500, "The embedded database does not start: {detail}", ("detail",)),

@@ -13,7 +13,25 @@ from starlette.responses import Response
 
 from pipeline import logs
 from pipeline.access.passwords import CONCURRENT_HASHES
-from pipeline.api import boundary, files, fraud, health, openapi, own_data, payouts, reports, sso, tracking, users, webhook, workflow
+from pipeline.api import (
+    boundary,
+    files,
+    fraud,
+    health,
+    identity_authentication,
+    identity_credentials,
+    identity_datashare,
+    identity_websub,
+    openapi,
+    own_data,
+    payouts,
+    reports,
+    sso,
+    tracking,
+    users,
+    webhook,
+    workflow,
+)
 from pipeline.api.answers import internal_error, refused
 from pipeline.api.call import Parts
 from pipeline.api.counters import MEMORY
@@ -104,7 +122,9 @@ def _app(lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
         exception_handlers={HTTPException: _no_route, Exception: _fault},
     )
-    rooms = [room.router for room in (reports, tracking, files, users, sso, own_data, workflow, boundary, fraud, payouts, webhook, health)]
+    ours = (reports, tracking, files, users, sso, own_data, workflow, boundary, fraud, payouts, webhook, health)
+    identity = (identity_credentials, identity_datashare, identity_websub, identity_authentication)
+    rooms = [room.router for room in (*ours, *identity)]
     for router in rooms:
         app.include_router(router)
     app.add_middleware(Direct, rooms=rooms)

@@ -1,17 +1,19 @@
 """/openapi.json: the requests' models, the answers' shapes, and an example for each, put together when it is asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from pipeline.api import examples, shapes
+from pipeline.api import examples, identity_told, shapes
+from pipeline.api.envelope import is_identity
 from pipeline.api.fraud_shapes import EvaluateAnswer
 from pipeline.api.health_shapes import AliveAnswer, ReadyAnswer
+from pipeline.api.identity_shapes import EnvelopeErrorAnswer
 from pipeline.api.sign_in_shapes import AuthUrlAnswer, SignedOutAnswer
+from pipeline.api.told import REPEATABLE, WRITE_ERRORS, Told, query
 from pipeline.api.users import OfficerSearch
 from pipeline.packets.contracts.boundary import BoundaryRequest
 from pipeline.packets.contracts.fraud import EvaluateRequest
@@ -31,40 +33,9 @@ REF = "#/components/schemas/{model}"
 OPEN = (
     *("/user/oauth/token", "/sso/v1/auth-url", "/sso/v1/token-exchange", "/sso/v1/token-refresh"),
     *("/sdcrs-services/v1/report/_track", "/track/{tracking_id}", "/webhook/v1/razorpay", "/livez", "/readyz"),
+    *identity_told.OPEN,
 )
-READ_ERRORS = (400, 401, 403, 404, 413, 429, 503)
-WRITE_ERRORS = (*READ_ERRORS, 409)
 
-
-@dataclass(frozen=True)
-class Told:
-    """What is said of an operation besides its path."""
-
-    request: type[BaseModel] | None = None
-    example: Any = None
-    content: str = "application/json"
-    answer: type[BaseModel] | None = None
-    status: int = 200
-    errors: tuple[int, ...] = READ_ERRORS
-    parameters: tuple[Mapping[str, Any], ...] = field(default=())
-    also: tuple[int, ...] = field(default=())  # other statuses with the answer's own shape
-    media: str | None = None  # what is answered where it is no JSON
-    pages: tuple[int, ...] = field(default=())  # refusals that are answered as such a page too
-
-
-def _query(name: str, about: str, **kind: Any) -> Mapping[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": about, "schema": {"type": "string", **kind}}
-
-
-REPEATABLE: tuple[Mapping[str, Any], ...] = (
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": "Under which a repetition is known; another body with the same key is refused (409).",
-        "schema": {"type": "string", "maxLength": 200},
-    },
-)
 
 REPORT = "/sdcrs-services/v1/report"
 WORKFLOW = "/egov-workflow-v2/egov-wf/process"
@@ -79,10 +50,10 @@ TOLD: Mapping[tuple[str, str], Told] = {
         answer=AuthUrlAnswer,
         errors=(400, 404, 413, 429, 503),
         parameters=(
-            {**_query("redirect_uri", "where the app is sent back to; one of the operator's list", maxLength=256), "required": True},
-            _query("client_type", "such as mobile", maxLength=64),
-            _query("code_challenge", "the app's own PKCE challenge; its verifier then goes with the exchange", minLength=43, maxLength=128),
-            _query("code_challenge_method", "how it is made", enum=["S256"]),
+            {**query("redirect_uri", "where the app is sent back to; one of the operator's list", maxLength=256), "required": True},
+            query("client_type", "such as mobile", maxLength=64),
+            query("code_challenge", "the app's own PKCE challenge; its verifier then goes with the exchange", minLength=43, maxLength=128),
+            query("code_challenge_method", "how it is made", enum=["S256"]),
         ),
     ),
     ("/sso/v1/token-exchange", "post"): Told(
@@ -96,13 +67,13 @@ TOLD: Mapping[tuple[str, str], Told] = {
     ("/filestore/v1/files", "post"): Told(
         answer=shapes.FilesAnswer,
         status=201,
-        parameters=(_query("tenantId", "whose file it is"), _query("module", "such as SDCRS"), _query("tag", "such as capture-evidence")),
+        parameters=(query("tenantId", "whose file it is"), query("module", "such as SDCRS"), query("tag", "such as capture-evidence")),
     ),
     ("/filestore/v1/files/{file_store_id}", "get"): Told(
         parameters=(
-            _query("variant", "photo when left out", enum=["photo", "thumbnail", "original"]),
-            _query("expires", "of a signed link"),
-            _query("signature", "of a signed link"),
+            query("variant", "photo when left out", enum=["photo", "thumbnail", "original"]),
+            query("expires", "of a signed link"),
+            query("signature", "of a signed link"),
         )
     ),
     (f"{REPORT}/_create", "post"): Told(
@@ -118,11 +89,11 @@ TOLD: Mapping[tuple[str, str], Told] = {
     (f"{WORKFLOW}/_search", "post"): Told(
         answer=shapes.ProcessInstancesAnswer,
         parameters=(
-            {**_query("businessIds", "report numbers, separated by commas"), "required": True},
-            _query("history", "true: every change", enum=["true", "false"]),
-            _query("tenantId", "whose reports"),
-            _query("offset", "rows to skip"),
-            _query("limit", "rows of the page"),
+            {**query("businessIds", "report numbers, separated by commas"), "required": True},
+            query("history", "true: every change", enum=["true", "false"]),
+            query("tenantId", "whose reports"),
+            query("offset", "rows to skip"),
+            query("limit", "rows of the page"),
         ),
     ),
     (f"{WORKFLOW}/_transition", "post"): Told(
@@ -137,6 +108,7 @@ TOLD: Mapping[tuple[str, str], Told] = {
     ("/livez", "get"): Told(answer=AliveAnswer, errors=()),
     ("/readyz", "get"): Told(answer=ReadyAnswer, errors=(), also=(503,)),
     ("/metrics", "get"): Told(errors=(401, 403, 429, 503), media="text/plain"),
+    **identity_told.TOLD,
 }
 
 
@@ -152,7 +124,8 @@ def _build(app: FastAPI) -> dict[str, Any]:
     components: dict[str, Any] = {}
     for path, operations in built["paths"].items():
         for method, operation in operations.items():
-            _describe(operation, TOLD.get((path, method), Told(errors=())), components)
+            refusal = EnvelopeErrorAnswer if is_identity(path) else shapes.ErrorAnswer
+            _describe(operation, TOLD.get((path, method), Told(errors=())), refusal, components)
             if path not in OPEN:
                 operation["security"] = [{"bearer": []}]
     built["components"] = {
@@ -162,7 +135,7 @@ def _build(app: FastAPI) -> dict[str, Any]:
     return built
 
 
-def _describe(operation: dict[str, Any], told: Told, components: dict[str, Any]) -> None:
+def _describe(operation: dict[str, Any], told: Told, refusal: type[BaseModel], components: dict[str, Any]) -> None:
     path_parameters = [entry for entry in operation.get("parameters", []) if entry["in"] == "path"]
     operation["parameters"] = [*path_parameters, *(dict(entry) for entry in told.parameters)]
     if told.request is not None:
@@ -175,13 +148,13 @@ def _describe(operation: dict[str, Any], told: Told, components: dict[str, Any])
             answers[str(status)] = {"description": (told.answer.__doc__ or "").strip(), "content": described}
     else:
         page = {"content": {told.media: {"schema": {"type": "string"}}}} if told.media else {}
-        answers["200"] = {"description": "as the path says", **page}
+        answers[str(told.status)] = {"description": "as the path says", **page}
         for status in told.pages:
             answers[str(status)] = {"description": "refused", **page}
     for status in told.errors:
         answers[str(status)] = {
             "description": "refused",
-            "content": {"application/json": {"schema": _reference(shapes.ErrorAnswer, components, "serialization")}},
+            "content": {"application/json": {"schema": _reference(refusal, components, "serialization")}},
         }
     operation["responses"] = answers
 

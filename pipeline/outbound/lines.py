@@ -1,6 +1,7 @@
 """Several calls in flight at once, each thread with a line of its own."""
 
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,6 +20,7 @@ class Lines:
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
         self._opened: list[Line] = []
+        weakref.finalize(self, _end, self._opened)  # whoever forgets to close leaves no connection behind
 
     def run(self, calls: Sequence[Callable[[Line], Value]]) -> list[Value]:
         """Make all calls and give their results in order. A single one is made by the caller's own thread."""
@@ -35,9 +37,7 @@ class Lines:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
-        for line in self._opened:
-            line.close()
-        self._opened.clear()
+        _end(self._opened)
         self._local = threading.local()
 
     def _one(self, call: Callable[[Line], Value]) -> Value:
@@ -46,3 +46,9 @@ class Lines:
             line = self._local.line = Line(self._named)
             self._opened.append(line)
         return call(line)
+
+
+def _end(opened: list[Line]) -> None:
+    for line in opened:
+        line.close()
+    opened.clear()

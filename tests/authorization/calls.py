@@ -108,6 +108,41 @@ CALLS: dict[str, Callable[[World, Caller | None], dict[str, Any]]] = {
     "POST /payout/v1/_search": lambda w, c: _json("/payout/v1/_search", searchCriteria={"tenantId": VILLE}),
     "POST /payout/v1/_retry": lambda w, c: _json("/payout/v1/_retry", reportIds=[str(w.reports["RESOLVED"])]),
     "POST /webhook/v1/razorpay": lambda w, c: {"url": "/webhook/v1/razorpay", "json": {"event": "payout.processed"}},
+    "POST /credentialrequest/v1/requestgenerator": lambda w, c: {"url": "/credentialrequest/v1/requestgenerator", "json": {"request": {}}},
+    "GET /credentialrequest/v1/get/{request_id}": lambda w, c: {"url": f"/credentialrequest/v1/get/{w.things['credential']}"},
+    "GET /credentialrequest/v1/cancel/{request_id}": lambda w, c: {"url": f"/credentialrequest/v1/cancel/{w.things['credential']}"},
+    "PUT /credentialrequest/v1/retrigger/{request_id}": lambda w, c: {"url": f"/credentialrequest/v1/retrigger/{w.things['credential']}"},
+    "GET /credentialrequest/v1/callback/notifyStatus": lambda w, c: {
+        "url": "/credentialrequest/v1/callback/notifyStatus",
+        "params": {"hub.mode": "subscribe", "hub.topic": "another", "hub.challenge": "c"},
+    },
+    "POST /credentialrequest/v1/callback/notifyStatus": lambda w, c: {
+        "url": "/credentialrequest/v1/callback/notifyStatus",
+        "json": {"event": {}},
+    },
+    "POST /credentialservice/v1/issue": lambda w, c: {"url": "/credentialservice/v1/issue", "json": {"request": {}}},
+    "GET /credentialservice/v1/.well-known/jwks.json": lambda w, c: {"url": "/credentialservice/v1/.well-known/jwks.json"},
+    "POST /datashare/v1/create/{policy_id}/{subscriber_id}": lambda w, c: {
+        "url": "/datashare/v1/create/auth-policy/IDA",
+        "json": {"request": {}},
+    },
+    "GET /datashare/v1/get/{policy_id}/{subscriber_id}/{key}": lambda w, c: {"url": f"/datashare/v1/get/auth-policy/IDA/{'k' * 43}"},
+    "POST /websub/hub": lambda w, c: {
+        "url": "/websub/hub",
+        "data": {"hub.mode": "subscribe", "hub.topic": "IDA/CREDENTIAL_ISSUED", "hub.callback": "https://elsewhere.example/"},
+    },
+    "GET /idauthentication/v1/internal/callback/{topic:path}": lambda w, c: {
+        "url": "/idauthentication/v1/internal/callback/IDA/CREDENTIAL_ISSUED",
+        "params": {"hub.mode": "subscribe", "hub.topic": "another", "hub.challenge": "c"},
+    },
+    "POST /idauthentication/v1/internal/callback/{topic:path}": lambda w, c: {
+        "url": "/idauthentication/v1/internal/callback/IDA/CREDENTIAL_ISSUED",
+        "json": {"event": {}},
+    },
+    "POST /idauthentication/v1/auth": lambda w, c: {
+        "url": "/idauthentication/v1/auth",
+        "json": {"request": {"tenantId": VILLE, "individualId": "2957301846", "demographics": {"birthYear": "1988"}}},
+    },
     "GET /track/{tracking_id}": lambda w, c: {"url": f"/track/{w.tracking['ASSIGNED']}"},
     "GET /livez": lambda w, c: {"url": "/livez"},
     "GET /readyz": lambda w, c: {"url": "/readyz"},

@@ -236,6 +236,8 @@ def _registrations(world: World) -> None:
     registration_rows.registration(rt, admin, "ANNOUNCED")
     world.things["paused_registration"] = paused.id
     with rt.database.worker() as conn:
+        stored = text("SELECT id FROM credential.credential_transaction WHERE registration_id = :id AND status_code = 'STORED' LIMIT 1")
+        world.things["credential"] = conn.execute(stored, {"id": told.id}).scalar_one()
         message = text("SELECT id FROM packet.log WHERE subject_id = :id LIMIT 1")
         world.things["registration_packet"] = conn.execute(message, {"id": told.id}).scalar_one()
         registration_rows.transaction(conn, paused, "VALIDATOR", "ERROR", world.clock.now(), "SDCRS_INTERNAL")
