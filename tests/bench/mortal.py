@@ -1,8 +1,9 @@
-"""Lives of a payout worker that may end by SIGKILL at any breath: `python -m tests.bench.mortal`.
+"""Lives of a worker that may end by SIGKILL at any breath: `python -m tests.bench.mortal [payouts|credentials]`.
 
 Reads lines `NOW BREATHS` and answers each, when that life is over, with `killed` or `done`; with 0 breaths nothing kills it.
-A breath is taken before and after every statement, every commit and every request to the provider. Each life is a fork of
-this process, which has imported everything and opened nothing. The product's code knows nothing of it.
+A breath is taken before and after every statement, every commit, every request to the provider and every file that is written
+or read. Each life is a fork of this process, which has imported everything and opened nothing. The product's code knows
+nothing of it.
 """
 
 import itertools
@@ -16,23 +17,26 @@ from typing import Any
 import psycopg
 
 from pipeline.clock import SettableClock
+from pipeline.filestore.store import FileStore
+from pipeline.identity.flow import credential_jobs
 from pipeline.jobs.worker import run_until_idle
 from pipeline.payouts import provider
 from pipeline.payouts.jobs import payout_jobs
 from pipeline.runtime import open_runtime
 from pipeline.settings import load
 
-PLACES = ((psycopg.Cursor, "execute"), (psycopg.Connection, "commit"), (provider._Session, "send"))
+PLACES = ((psycopg.Cursor, "execute"), (psycopg.Connection, "commit"), (provider._Session, "send"), (FileStore, "put"), (FileStore, "get"))
+WORK = {"payouts": payout_jobs, "credentials": credential_jobs}
 
 
-def live(now: str, breaths: int) -> None:
-    """Do all payout work that is due at `now`, or die at that breath."""
+def live(work: str, now: str, breaths: int) -> None:
+    """Do all work of that kind that is due at `now`, or die at that breath."""
     with open_runtime(load(), SettableClock(datetime.fromisoformat(now)), pool_size=4) as rt:
         if breaths:
             count = itertools.count(1)  # shared by all threads
             for owner, name in PLACES:
                 setattr(owner, name, _breathing(getattr(owner, name), count, breaths))
-        run_until_idle(payout_jobs(rt), rt.clock)
+        run_until_idle(WORK[work](rt), rt.clock)
 
 
 def _breathing(piece: Callable[..., Any], count: "itertools.count[int]", last: int) -> Callable[..., Any]:
@@ -50,14 +54,14 @@ def _breathing(piece: Callable[..., Any], count: "itertools.count[int]", last: i
     return do
 
 
-def main() -> None:
+def main(work: str = "payouts") -> None:
     """Live as often as asked for."""
     for line in sys.stdin:
         now, breaths = line.split()
         child = os.fork()
         if child == 0:
             try:
-                live(now, int(breaths))
+                live(work, now, int(breaths))
             except BaseException:  # noqa: BLE001 - a fork must not go on as its parent, whatever happened
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)
@@ -68,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,19 +1,15 @@
 """Steps 3 to 6 between processes: the same flow when every participant is asked over HTTP, with real sockets and service tokens."""
 
 import json
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import text
 
-from pipeline.api import app as api
 from pipeline.database.engine import Database
 from pipeline.identity import keys
 from pipeline.identity.flow import credential_jobs
@@ -23,6 +19,7 @@ from pipeline.identity.websub.signature import own_secret, signature
 from pipeline.jobs.worker import run_until_idle
 from pipeline.runtime import Runtime, assemble
 from tests.api import signed_in
+from tests.api_server import free_port, serving
 from tests.conftest import ROLE_PREFIX
 from tests.factories import VILLE
 from tests.identity_rows import PERSON, packets_of, state_of, waiting
@@ -44,25 +41,9 @@ class Apart:
         return {"Authorization": f"Bearer {made}"}
 
 
-@contextmanager
-def serving(rt: Runtime) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(api.build(rt), host="127.0.0.1", port=rt.settings.api_port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline, "the API does not start"
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{rt.settings.api_port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
 @pytest.fixture(scope="module")
-def apart(rt: Runtime, urls, free_port) -> Iterator[Apart]:
-    port = free_port
+def apart(rt: Runtime, urls) -> Iterator[Apart]:
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     here = replace(rt.settings, api_port=port, identity_networks=("127.0.0.1/32",))
     there = replace(here, credential_request_url=url, credential_service_url=url, datashare_url=url, websub_hub_url=url)
@@ -70,15 +51,6 @@ def apart(rt: Runtime, urls, free_port) -> Iterator[Apart]:
         server, worker = assemble(here, database, rt.clock), assemble(there, rt.database, rt.clock)
         with serving(server) as found, httpx.Client(base_url=found) as http:
             yield Apart(worker, found, http)
-
-
-@pytest.fixture(scope="module")
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
