@@ -19,6 +19,8 @@ from pipeline.bench.duplicates import run as measure_duplicates
 from pipeline.bench.evidence import QUICK_SECONDS, SECONDS, measure_evidence
 from pipeline.bench.figures import Result, as_data, as_text
 from pipeline.bench.house import Program
+from pipeline.bench.identity import Plan as IdentityPlan
+from pipeline.bench.identity import run as measure_identity
 from pipeline.bench.lifecycle import Plan, surroundings
 from pipeline.bench.lifecycle import run as run_lifecycle
 from pipeline.bench.reconcile import measure as measure_reconciliation
@@ -41,6 +43,7 @@ EXAMPLES = """examples:
   python -m pipeline bench duplicates --quick           the same over 200,000
   python -m pipeline bench api                          every call of the API on 1,000,000 reports, ten minutes
   python -m pipeline bench api --reports 50000 --seconds 3
+  python -m pipeline bench identity                     registrations a second from upload to stored, with 100,000 in flight, five minutes
   python -m pipeline bench reconcile                    1,000,000 payouts on three sides, two minutes, no database
 
 It builds a database and processes of its own and removes them at the end; the configured database is not touched. With
@@ -59,7 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="lifecycle",
-        choices=["lifecycle", "api", "rules", "evidence", "validate", "duplicates", "reconcile"],
+        choices=["lifecycle", "api", "rules", "evidence", "validate", "duplicates", "reconcile", "identity"],
         help="what to measure (lifecycle)",
     )
     parser.add_argument("--existing", type=_sizes, metavar="N[,N…]", help="existing reports, rising (100000,1000000)")
@@ -68,6 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="validate: worker processes (one a core)")
     parser.add_argument("--hashes", type=int, metavar="N", help="duplicates: photos in the window (9000000)")
     parser.add_argument("--payouts", type=int, metavar="N", help="reconcile: payouts on each side (1000000)")
+    parser.add_argument("--registrations", type=int, metavar="N", help="identity: registrations of each run (600)")
     parser.add_argument("--vectors", type=int, default=400_000, metavar="N", help="duplicates: how many of them for pgvector (400000)")
     parser.add_argument("--ours-only", action="store_true", help="duplicates: without the designs not chosen and pgvector")
     parser.add_argument("--quick", action="store_true", help="10,000 existing reports, 10 seconds")
@@ -88,6 +92,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return _duplicates(args, settings)
     if args.what == "reconcile":
         return _reconcile(args)
+    if args.what == "identity":
+        return _identity(args, settings)
     base = QUICK if args.quick else FULL
     seconds = args.seconds or base.seconds
     plan = Plan(args.existing or base.existing, seconds, base.arrivals_s if args.seconds is None else 2 * seconds, args.seed)
@@ -169,6 +175,22 @@ def _reconcile(args: argparse.Namespace) -> int:
     found = measure_reconciliation(payouts, args.seed, lambda line: print(line, file=sys.stderr, flush=True))
     print(json.dumps({"cores": os.cpu_count(), **found.as_data()}, indent=2) if args.json else "\n".join(found.as_text()))
     return 0 if found.right else 1
+
+
+def _identity(args: argparse.Namespace, settings: Settings) -> int:
+    plan = IdentityPlan(registrations=60, in_flight=2_000, singly=5) if args.quick else IdentityPlan()
+    if args.registrations:
+        plan = replace(plan, registrations=args.registrations)
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = settings.data_dir / f"bench-{os.getpid()}"
+    results = []
+    for result in measure_identity(settings, tended, folder, plan, lambda line: print(line, file=sys.stderr, flush=True)):
+        results.append(result)
+        if not args.json:
+            print("\n".join(result.as_text()), flush=True)
+    if args.json:
+        print(json.dumps({"cores": os.cpu_count(), "scenes": [result.as_data() for result in results]}, indent=2))
+    return 0
 
 
 def programs(settings: Settings) -> Mapping[str, Program]:
