@@ -30,6 +30,7 @@ from pipeline.settings import Settings
 INCUMBENT_A_DAY = 857  # packets a day for each virtual processor, the figure of the field
 DAY_S = 86_400
 LOOK_S = 0.2
+START_S = 60.0  # a cold start of Python on a busy machine
 STUCK_S = 120.0  # without one more stored: something is wrong, not slow
 BATCH_TIMEOUT_S = 600  # 100,000 rows in nine tables with their indexes
 WAITING = timedelta(days=1)  # what is in flight is due long after the bench
@@ -41,6 +42,7 @@ _STORED = text("""
       AND NOT EXISTS (SELECT FROM idrepo.credential_request_status s LEFT JOIN credential.credential_transaction t ON t.id = s.request_id
                       WHERE s.registration_id = one.id AND t.status_code IS DISTINCT FROM 'STORED')
 """)
+_WORKING = text("SELECT count(*) FROM jobs.heartbeat")
 _CREDENTIALS = text("SELECT count(*) FROM idrepo.credential_request_status WHERE registration_id = ANY (CAST(:ids AS uuid[]))")
 
 Say = Callable[[str], None]
@@ -108,14 +110,26 @@ def run(settings: Settings, programs: Programs, folder: Path, plan: Plan, say: S
     with open_house(settings, several, folder, say) as house:
         clerk = people.hire(house.rt).admins[0].caller
         yield _one_at_a_time(house, clerk, _packets(house.rt, 0, plan.singly), say)
-        house.start(*workers)
+        _begin(house, workers)
         yield _all_at_once(house, clerk, _packets(house.rt, plan.singly, plan.registrations), "Nothing else in flight", say)
         say(f"Making {plan.in_flight:,} registrations in flight")
         house.stop(*workers)
         fill(house.rt, clerk, plan.in_flight)
-        house.start(*workers)
+        _begin(house, workers)
         more = _packets(house.rt, plan.singly + plan.registrations, plan.registrations)
         yield _all_at_once(house, clerk, more, f"{plan.in_flight:,} others in flight", say)
+
+
+def _begin(house: House, workers: Sequence[str]) -> None:
+    """Start the workers and return when each has begun to work."""
+    house.start(*workers)
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with house.rt.database.worker() as conn:
+            if int(conn.execute(_WORKING).scalar_one()) == len(workers):
+                return
+        time.sleep(LOOK_S)
+    raise RuntimeError(f"the workers did not start: {house.last_words(workers[0])}")
 
 
 def fill(rt: Runtime, clerk: Caller, number: int) -> None:
