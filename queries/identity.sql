@@ -39,7 +39,7 @@ FROM regprc.registration_transaction WHERE registration_id = :id ORDER BY id LIM
 -- Whom it was compared with, and what a person said of it.
 SELECT m.id, m.tenant_id, m.registration_id, m.candidate_id, m.score, m.status_code, m.decided_by, m.decided_at, m.reason, m.created_at,
        c.reg_id AS candidate_reg_id
-FROM regprc.manual_verification m JOIN regprc.registration c ON c.id = m.candidate_id
+FROM regprc.manual_verification m LEFT JOIN regprc.registration c ON c.id = m.candidate_id
 WHERE m.registration_id = :id ORDER BY m.score DESC, m.id LIMIT 50
 
 -- name: numbers
@@ -244,14 +244,27 @@ WHERE t.tenant_id = ANY (CAST(:tenants AS text[])) AND t.ended_at >= :from_at
 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 20
 
 -- name: to_decide
--- Pairs that wait for a person, the oldest first, at most :limit.
-SELECT m.id, m.tenant_id, m.registration_id, m.candidate_id, m.score, m.created_at, r.reg_id, c.reg_id AS candidate_reg_id,
-       r.status_code, r.received_at, c.received_at AS candidate_received_at, c.status_code AS candidate_status
+-- Pairs that wait for a person, the oldest first, at most :limit. The other registration's columns are NULL outside the caller's area.
+SELECT m.id, m.tenant_id, m.registration_id, m.candidate_id, m.score, m.explanation, m.created_at, r.reg_id, r.status_code,
+       c.reg_id AS candidate_reg_id
 FROM regprc.manual_verification m
 JOIN regprc.registration r ON r.id = m.registration_id
-JOIN regprc.registration c ON c.id = m.candidate_id
+LEFT JOIN regprc.registration c ON c.id = m.candidate_id
 WHERE m.status_code = 'PENDING' AND m.tenant_id = ANY (CAST(:tenants AS text[]))
 ORDER BY m.created_at, m.id LIMIT :limit
+
+-- name: to_decide_of
+-- The pairs of one registration that wait for a person, the likest first.
+SELECT m.id, m.tenant_id, m.registration_id, m.candidate_id, m.score, m.explanation, m.created_at, r.reg_id, r.status_code,
+       c.reg_id AS candidate_reg_id
+FROM regprc.manual_verification m
+JOIN regprc.registration r ON r.id = m.registration_id
+LEFT JOIN regprc.registration c ON c.id = m.candidate_id
+WHERE m.status_code = 'PENDING' AND m.registration_id = :id ORDER BY m.score DESC, m.id LIMIT 20
+
+-- name: demographics
+-- What a registration is compared by, sealed; no row outside the caller's area.
+SELECT demographics_sealed FROM regprc.demographic WHERE id = :id
 
 -- name: decide_count
 -- How many pairs wait for a person, and since when the oldest does.
