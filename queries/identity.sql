@@ -32,7 +32,7 @@ FROM regprc.component WHERE registration_id = :id ORDER BY upload_number DESC, n
 
 -- name: transactions
 -- What each stage, a person or the calendar did with it, oldest first.
-SELECT id, upload_number, trn_type_code, status_code, sub_status_code, status_comment, attempt, details, actor_id, started_at, ended_at
+SELECT id, upload_number, trn_type_code, status_code, sub_status_code, status_comment, reason, attempt, details, actor_id, started_at, ended_at
 FROM regprc.registration_transaction WHERE registration_id = :id ORDER BY id LIMIT 500
 
 -- name: pairs

@@ -141,12 +141,12 @@ def transaction(
     )  # fmt: skip
 
 
-def pair(rt: Runtime, told: Told, candidate: Told, score: int = 82, *, tenant_id: str = VILLE) -> UUID:
+def pair(rt: Runtime, registration_id: UUID, candidate_id: UUID, score: int = 82, *, tenant_id: str = VILLE) -> UUID:
     """A pair of registrations that waits for a person."""
     pair_id = uuid7(rt.clock.now())
     with rt.database.worker() as conn:
         _put(
-            conn, "regprc.manual_verification", id=pair_id, tenant_id=tenant_id, registration_id=told.id, candidate_id=candidate.id,
+            conn, "regprc.manual_verification", id=pair_id, tenant_id=tenant_id, registration_id=registration_id, candidate_id=candidate_id,
             score=score, status_code="PENDING", created_at=rt.clock.now(),
         )  # fmt: skip
     return pair_id

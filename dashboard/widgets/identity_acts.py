@@ -3,13 +3,16 @@
 Each takes one subject and a reason; a trial is the same command rolled back. This table is all that the page knows of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.access.policy import Operation
+from pipeline.identity.checks import Remedy
+from pipeline.identity.idrepo.store import ask_for
 from pipeline.identity.remedies import ACTS as REMEDIES
 from pipeline.identity.remedies import Act
 from pipeline.identity.stages import actions
+from pipeline.runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,14 @@ class Deed:
     code: str
     verb: str
     done: str
-    act: Act
+    act: Callable[[Runtime], Act]
     operation: Operation
     icon: str
+
+
+def _always(act: Act) -> Callable[[Runtime], Act]:
+    """A command that needs nothing of the runtime."""
+    return lambda _: act
 
 
 _REGISTRATION = (
@@ -30,7 +38,7 @@ _REGISTRATION = (
     ("PAUSE", "Pause", "is held until somebody resumes it", actions.pause, ":material/pause:"),
     ("STOP", "Reject", "is rejected for good", actions.stop, ":material/block:"),
 )
-_CREDENTIAL = (
+_CREDENTIAL: tuple[tuple[Remedy, str, str], ...] = (
     ("ASK_AGAIN", "Ask again", "is asked for again, under the same request id"),
     ("ISSUE_AGAIN", "Issue again", "is issued again, as a new issuance of the same request"),
     ("PUBLISH_AGAIN", "Publish again", "is published again if it did not arrive"),
@@ -39,13 +47,9 @@ _CREDENTIAL = (
     ("SAY_AGAIN", "Say again", "is said to the issuer again"),
 )
 DEEDS: Mapping[str, Deed] = {
-    **{code: Deed(code, verb, done, act, "act_on_registration", icon) for code, verb, done, act, icon in _REGISTRATION},
-    **{
-        code: Deed(code, verb, done, act, "retry_credential", ":material/replay:")
-        for code, verb, done in _CREDENTIAL
-        for remedy, act in REMEDIES.items()
-        if remedy == code
-    },
+    **{code: Deed(code, verb, done, _always(act), "act_on_registration", icon) for code, verb, done, act, icon in _REGISTRATION},
+    **{code: Deed(code, verb, done, _always(REMEDIES[code]), "retry_credential", ":material/replay:") for code, verb, done in _CREDENTIAL},
+    "REQUEST": Deed("REQUEST", "Ask for it", "is asked for", ask_for, "retry_credential", ":material/add:"),
 }
 
 # What may be done in which queue, the likeliest first; the command itself has the last word

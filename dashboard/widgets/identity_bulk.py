@@ -140,7 +140,7 @@ def _canary(kept: Forecast) -> None:
 def _try(ctx: PageContext, of: str, deed: Deed, subjects: Sequence[Subject]) -> None:
     reason = str(st.session_state.get(f"identity.reason.{of}") or "").strip()
     st.session_state.pop(DONE, None)
-    results = try_out(ctx.runtime, ctx.caller, deed.act, [one.id for one in subjects], reason, ctx.now)
+    results = try_out(ctx.runtime, ctx.caller, deed.act(ctx.runtime), [one.id for one in subjects], reason, ctx.now)
     lines = _lines(subjects, results, deed)
     left = tuple(line.subject for line in lines if line.ok)
     st.session_state[FORECAST] = Forecast(of, deed.code, reason, tuple(sorted(lines, key=lambda line: line.ok)), left)
@@ -153,7 +153,7 @@ def _do(ctx: PageContext, of: str, number: int) -> None:
         raise AppError("SDCRS_INVALID_REQUEST", field="trial", detail="try it out again: what was tried out is no longer there")
     now, later = kept.left[:number], kept.left[number:]
     deed = DEEDS[kept.deed]
-    results = act_on_many(ctx.runtime, ctx.caller, deed.act, [one.id for one in now], kept.reason, ctx.now)
+    results = act_on_many(ctx.runtime, ctx.caller, deed.act(ctx.runtime), [one.id for one in now], kept.reason, ctx.now)
     lines = _lines(now, results, deed)
     before = (kept.canary,) if kept.canary is not None else ()
     if later and lines[0].ok:
@@ -170,10 +170,8 @@ def _do(ctx: PageContext, of: str, number: int) -> None:
 
 def _lines(subjects: Sequence[Subject], results: Sequence[Result], deed: Deed) -> list[Line]:
     by_id = {one.id: one for one in subjects}
-    return [
-        Line(by_id[one.subject_id], one.ok, f"Refused: {one.error.message}" if one.error is not None else f"{deed.done[0].upper()}{deed.done[1:]}.")
-        for one in results
-    ]
+    good = f"{deed.done[0].upper()}{deed.done[1:]}."
+    return [Line(by_id[one.subject_id], one.ok, good if one.error is None else f"Refused: {one.error.message}") for one in results]
 
 
 def _table(lines: Sequence[Line], title: str) -> None:

@@ -28,6 +28,7 @@ from pipeline.vault.persons import mask_phone
 
 SHOWN = 20  # pairs on the page; a person decides one at a time
 BIRTH = {"SAME": "the same day", "SWAPPED": "day and month swapped", "SAME_YEAR": "the same year", "OTHER": "another year"}
+DECIDED: Mapping[Decision, str] = {"UNIQUE": "two people; the registration goes on", "DUPLICATE": "one person; it is rejected"}
 ELSEWHERE = "is in another area: a state admin sees it"
 
 
@@ -88,15 +89,19 @@ def masked(record: Mapping[str, Any] | None, part: str) -> str:
     if record is None:
         return formats.ABSENT
     if part == "Name":
-        names = record.get("fullName")
-        first = next((str(one.get("value") or "") for one in names if isinstance(one, dict)), "") if isinstance(names, list) else str(names or "")
-        return " ".join(f"{word[0]}•••" for word in first.split()) or formats.ABSENT
+        return " ".join(f"{word[0]}•••" for word in _first(record.get("fullName")).split()) or formats.ABSENT
     if part == "Born":
         return f"{str(record.get('dateOfBirth') or '')[:4] or formats.ABSENT}, day hidden"
     if part == "Phone":
-        return mask_phone(str(record["phone"])) or formats.ABSENT if record.get("phone") else formats.ABSENT
-    gender = record.get("gender")
-    return next((str(one.get("value")) for one in gender if isinstance(one, dict)), formats.ABSENT) if isinstance(gender, list) else formats.ABSENT
+        return mask_phone(str(record.get("phone") or "")) or formats.ABSENT
+    return _first(record.get("gender")) or formats.ABSENT
+
+
+def _first(value: Any) -> str:
+    """A localised value in its first language."""
+    if isinstance(value, list):
+        return next((str(one.get("value") or "") for one in value if isinstance(one, dict)), "")
+    return str(value or "")
 
 
 def _same(agrees: bool) -> str:
@@ -126,4 +131,6 @@ def _decision(pair: RowMapping) -> None:
 def _decide(ctx: PageContext, pair_id: UUID, decision: Decision, name: str) -> str:
     with ctx.begin() as conn:
         decide(conn, ctx.caller, pair_id, decision, str(st.session_state.get(name) or ""), ctx.now)
-    return "Decided: two people; the registration goes on." if decision == "UNIQUE" else "Decided: one person; the registration is rejected."
+    return (
+        "Decided: two people; the registration goes on." if decision == "UNIQUE" else "Decided: one person; the registration is rejected."
+    )

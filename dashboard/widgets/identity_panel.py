@@ -10,9 +10,11 @@ from sqlalchemy import RowMapping
 
 from dashboard import formats
 from dashboard.console import PageContext
-from dashboard.widgets import identity_diagram, identity_story, identity_timeline, outcomes, people, rows
+from dashboard.widgets import identity_bulk, identity_decide, identity_diagram, identity_story, identity_timeline, people, rows
 from dashboard.widgets import identity_waiting as waiting
 from dashboard.widgets import identity_words as words
+from dashboard.widgets.identity_acts import OF_STATUS
+from dashboard.widgets.identity_bulk import Subject
 from dashboard.widgets.identity_story import Story
 from dashboard.widgets.payout_part import cards
 from dashboard.widgets.rows import escape
@@ -28,8 +30,12 @@ def show(ctx: PageContext, registration_id: UUID) -> None:
         st.info("This registration is not there any more.", icon=":material/search_off:")
         return
     zone = ctx.runtime.masterdata.current().tenant(story.head["tenant_id"]).timezone
-    outcomes.show("identity")
+    identity_bulk.show_done()
     _head(ctx, story, zone)
+    if story.head["received_at"] is not None:
+        identity_decide.of_registration(ctx, registration_id)
+        deeds = OF_STATUS.get(story.head["status_code"], ())
+        identity_bulk.show(ctx, f"one {registration_id}", deeds, [Subject(registration_id, story.head["reg_id"])], 1)
     parts(ctx, story, zone)
 
 

@@ -128,7 +128,9 @@ def _second_step(story: Story, known: People) -> Iterator[Entry]:
             told.append(("By", known.name(one["actor_id"]) or formats.ABSENT))
         told += [(formats.words(str(key)), _value(value)) for key, value in list((one["details"] or {}).items())[:8]]
         step = 1 if one["trn_type_code"] == RECEIVER else 2
-        yield Entry(one["ended_at"], step, words.stage(one["trn_type_code"]), one["status_code"], told, one["status_comment"])
+        yield Entry(
+            one["ended_at"], step, words.stage(one["trn_type_code"]), one["status_code"], told, one["reason"] or one["status_comment"]
+        )
     for pair in story.pairs:
         if pair["decided_at"] is not None:
             told = [

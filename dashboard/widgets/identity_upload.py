@@ -56,10 +56,7 @@ def _results(results: Sequence[FileResult]) -> None:
         return
     ordered = sorted(results, key=lambda one: one.error is None)
     frame = pandas.DataFrame(
-        [
-            (one.name, f"/identity?{identity_search.ADDRESS}={one.reg_id}" if one.reg_id else None, said(one))
-            for one in ordered
-        ],
+        [(one.name, f"/identity?{identity_search.ADDRESS}={one.reg_id}" if one.reg_id else None, said(one)) for one in ordered],
         columns=["File", "Registration", "What became of it"],
     )
     st.dataframe(

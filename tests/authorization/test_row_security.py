@@ -121,13 +121,15 @@ def beside(world: World) -> dict[str, dict[str, Any]]:
             "id": world.things["registration"].id,
             "packet_id": world.things["registration_packet"],
             "reg_id": world.things["registration"].reg_id,
-            "id_hash": world.things["registration"].uin_hash,
+            "id_hash": world.things["number_hash"],
             "queue": "PAUSED",
             "stage": None,
             "sub_status": None,
             "from_at": long_ago,
         },
         "identity.pairs": {"id": world.things["paused_registration"]},
+        "identity.to_decide_of": {"id": world.things["paused_registration"]},
+        "identity.payee": {"account_id": world.ours["TEACHER"].account_id},
         "inbox": {"sort": "newest", "slas": "[]", "hours": 500, "radius_m": 5000.0, "ids": everything, "unclaimed": False},
         "inbox.pairs": {"report_id": world.reports["VERIFIED"]},
         "inbox.by_number": {"number": world.numbers["PENDING_VERIFICATION"]},
@@ -222,7 +224,7 @@ ELSEWHERE = ((NOIDA, "ncr"), (ALI_SABIEH,), ())
 EMPTY_HERE = {  # what this world has none of; their policy is the same text as every other's (tests/integration/test_database_laws.py)
     *("fraud.validator_result", "payout.call", "payout.fund_account", "payout.payee", "payout.reconciliation_step", "payout.webhook_event"),
     *("fraud.strike", "masterdata.document", "sdcrs.request_key"),
-    *("payout.payee_number", "regprc.demographic", "regprc.demographic_key", "ida.auth_transaction"),
+    "ida.auth_transaction",
 }
 
 

@@ -21,12 +21,14 @@ from pipeline.fraud.editing.checking import active_rules
 from pipeline.fraud.flags.commands import Deed, work
 from pipeline.fraud.flags.raising import Fired, raise_flags
 from pipeline.fraud.penalties import commands as penalties
+from pipeline.identity.jobs import identity_jobs, identity_tasks
 from pipeline.ids import uuid7
 from pipeline.jobs.failures import record_failure
 from pipeline.jobs.worker import run_until_idle
 from pipeline.notifications.follower import notifications_follower
 from pipeline.payouts import commands as payouts
 from pipeline.payouts.opening import open_job
+from pipeline.payouts.payee import verify_payees
 from pipeline.payouts.reconcile import reconcile_file
 from pipeline.payouts.settle import Refusal, settle
 from pipeline.reports.intake import Intake, Place
@@ -34,6 +36,7 @@ from pipeline.runtime import Runtime
 from pipeline.validation.job import validation_job
 from tests import factories, registration_rows
 from tests.factories import SCHOOL_GATE, VILLE, do
+from tests.registrations import uploaded
 
 ALI_SABIEH, NOIDA = "dj.ali-sabieh", "ncr.noida"
 SENIOR_QUEUE = "PENDING_VERIFICATION in the senior queue"  # a state of its own as to who may act
@@ -230,15 +233,25 @@ def _fraud(world: World) -> None:
 def _registrations(world: World) -> None:
     """One that every partner has stored, one that waits for a person to compare it with that, one that was only announced."""
     rt, admin = world.rt, world.ours["DISTRICT_ADMIN"]
-    told = world.things["registration"] = registration_rows.registration(rt, admin)
+    for task in identity_tasks(rt):  # the subscriptions at the hub
+        task.task(world.clock.now())
+    told = world.things["registration"] = uploaded(rt, admin, 1)
+    for _ in range(4):
+        run_until_idle(identity_jobs(rt), rt.clock)
+        world.clock.advance(timedelta(seconds=2))
+    verify_payees(rt, world.clock.now())
     paused = registration_rows.registration(rt, admin, "STAGES", status_code="PAUSED", pause_rule="DEMO_DEDUPE")
-    world.things["registration_pair"] = registration_rows.pair(rt, paused, told)
+    world.things["registration_pair"] = registration_rows.pair(rt, paused.id, told.id)
     registration_rows.registration(rt, admin, "ANNOUNCED")
     world.things["paused_registration"] = paused.id
     with rt.database.worker() as conn:
         stored = text("SELECT id FROM credential.credential_transaction WHERE registration_id = :id AND status_code = 'STORED' LIMIT 1")
         world.things["credential"] = conn.execute(stored, {"id": told.id}).scalar_one()
         message = text("SELECT id FROM packet.log WHERE subject_id = :id LIMIT 1")
+        number = text(
+            "SELECT n.id_hash FROM idrepo.identifier n JOIN idrepo.identity i ON i.id = n.identity_id WHERE i.registration_id = :id"
+        )
+        world.things["number_hash"] = conn.execute(number, {"id": told.id}).scalars().first()
         world.things["registration_packet"] = conn.execute(message, {"id": told.id}).scalar_one()
         registration_rows.transaction(conn, paused, "VALIDATOR", "ERROR", world.clock.now(), "SDCRS_INTERNAL")
 

@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 
 from dashboard.widgets import identity_story, identity_waiting
+from pipeline.identity.jobs import identity_jobs, identity_tasks
+from pipeline.jobs.worker import run_until_idle
 from pipeline.packets.catalogue import packets_of
 from tests import factories
 from tests.console import shown, tab, token_for
 from tests.registration_rows import PLACES, pair, registration, transaction
+from tests.registrations import uploaded
 
 EVERYBODY = ("teacher", "verifier", "senior", "supervisor", "officer", "district_admin", "admin", "auditor")
 READERS = {"district_admin", "admin", "auditor"}
@@ -17,6 +20,21 @@ READERS = {"district_admin", "admin", "auditor"}
 @pytest.fixture(scope="module")
 def people(rt):
     return factories.people(rt)
+
+
+def test_a_real_registration_is_told_whole(rt, people):
+    """First of all, while nothing else is in the tables that the jobs would take up."""
+    for task in identity_tasks(rt):
+        task.task(rt.clock.now())
+    one = uploaded(rt, people.admin, 900)
+    for _ in range(5):
+        run_until_idle(identity_jobs(rt), rt.clock)
+        rt.clock.advance(timedelta(seconds=2))
+    with open_page(rt, people.auditor, **{"registration": one.reg_id, "identity.part": "Diagram"}) as test:
+        test.run()
+        assert not test.exception
+        assert "34 of 34 messages have come" in shown(test)
+        assert "Stored by every partner" in shown(test)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +188,7 @@ def test_the_flow_tells_funnel_places_throughput_and_failures(rt, people, stored
 
 def test_a_pair_that_waits_for_a_person_is_said_to_wait_for_an_admin(rt, people, stored):
     told = registration(rt, people.admin, "STAGES", status_code="PAUSED", pause_rule="DEMO_DEDUPE")
-    pair(rt, told, stored)
+    pair(rt, told.id, stored.id)
     with open_page(rt, people.admin, registration=told.reg_id) as test:
         test.run()
         assert "a person to decide whether two records are one person" in shown(test)
