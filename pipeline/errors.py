@@ -103,7 +103,7 @@ REGISTRY: dict[str, ErrorSpec] = {
     "SDCRS_CREDENTIAL_PARTNER": ErrorSpec(409, "The credential is not encrypted for this partner, or was altered."),
     "SDCRS_CREDENTIAL_MISMATCH": ErrorSpec(409, "The credential is another than the event says."),
     # the state of the thing
-    "SDCRS_NOT_SYNCED": ErrorSpec(409, "Registration {registrationId} was not announced. Sync it before the upload.", ("registrationId",)),
+    "SDCRS_NOT_SYNCED": ErrorSpec(404, "Registration {registrationId} was not announced. Sync it before the upload.", ("registrationId",)),
     "SDCRS_NOT_APPROVED": ErrorSpec(409, "The supervisor has not approved registration {registrationId}.", ("registrationId",)),
     "SDCRS_ALREADY_UPLOADED": ErrorSpec(409, "Registration {registrationId} was uploaded already.", ("registrationId",)),
     "SDCRS_REREGISTER": ErrorSpec(

@@ -25,6 +25,7 @@ from pipeline.api import (
     openapi,
     own_data,
     payouts,
+    registrations,
     reports,
     sso,
     tracking,
@@ -123,7 +124,7 @@ def _app(lifespan: Lifespan) -> FastAPI:
         exception_handlers={HTTPException: _no_route, Exception: _fault},
     )
     ours = (reports, tracking, files, users, sso, own_data, workflow, boundary, fraud, payouts, webhook, health)
-    identity = (identity_credentials, identity_datashare, identity_websub, identity_authentication)
+    identity = (registrations, identity_credentials, identity_datashare, identity_websub, identity_authentication)
     rooms = [room.router for room in (*ours, *identity)]
     for router in rooms:
         app.include_router(router)

@@ -32,7 +32,9 @@ class EnvelopeErrorAnswer(BaseModel):
     errors: list[EnvelopeError]
 
 
-class _Envelope(BaseModel):
+class Envelope(BaseModel):
+    """What every answer has around it."""
+
     model_config = ConfigDict(extra="forbid")
 
     id: str
@@ -47,7 +49,7 @@ class RequestTaken(Said):
     request_id: str
 
 
-class RequestTakenAnswer(_Envelope):
+class RequestTakenAnswer(Envelope):
     """The request is taken."""
 
     response: RequestTaken
@@ -68,7 +70,7 @@ class CredentialShown(Said):
     tenant_id: str
 
 
-class CredentialShownAnswer(_Envelope):
+class CredentialShownAnswer(Envelope):
     """A request for a credential as it stands."""
 
     response: CredentialShown
@@ -83,7 +85,7 @@ class CredentialIssued(Said):
     issuance_date: str
 
 
-class CredentialIssuedAnswer(_Envelope):
+class CredentialIssuedAnswer(Envelope):
     """The credential is issued."""
 
     response: CredentialIssued
@@ -96,7 +98,7 @@ class ShareMade(Said):
     signature: str
 
 
-class ShareMadeAnswer(_Envelope):
+class ShareMadeAnswer(Envelope):
     """The share is made, or was before."""
 
     response: ShareMade
@@ -108,7 +110,7 @@ class Taken(Said):
     status: str
 
 
-class TakenAnswer(_Envelope):
+class TakenAnswer(Envelope):
     """The event is taken in."""
 
     response: Taken
@@ -122,7 +124,7 @@ class Compared(Said):
     transaction_id: str
 
 
-class ComparedAnswer(_Envelope):
+class ComparedAnswer(Envelope):
     """The answer of an authentication."""
 
     response: Compared

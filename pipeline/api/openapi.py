@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from pipeline.api import examples, identity_told, shapes
+from pipeline.api import examples, identity_told, registration_told, shapes
 from pipeline.api.envelope import is_identity
 from pipeline.api.fraud_shapes import EvaluateAnswer
 from pipeline.api.health_shapes import AliveAnswer, ReadyAnswer
@@ -108,6 +108,7 @@ TOLD: Mapping[tuple[str, str], Told] = {
     ("/livez", "get"): Told(answer=AliveAnswer, errors=()),
     ("/readyz", "get"): Told(answer=ReadyAnswer, errors=(), also=(503,)),
     ("/metrics", "get"): Told(errors=(401, 403, 429, 503), media="text/plain"),
+    **registration_told.TOLD,
     **identity_told.TOLD,
 }
 

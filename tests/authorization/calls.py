@@ -16,6 +16,7 @@ from tests.api import REPORT, Client, create_body, signed_in
 from tests.authorization.world import ROLES, World
 from tests.factories import SCHOOL_GATE, VILLE
 
+REGISTRATIONS = "/registrationprocessor/v1"
 PROCESS = "/egov-workflow-v2/egov-wf/process"
 PICTURE = photo(11, "dog", *SCHOOL_GATE, None)
 
@@ -75,6 +76,25 @@ def _evaluation(world: World) -> dict[str, Any]:
     return _json("/fraud/v1/_evaluateSync", request=asked)
 
 
+def _sync(world: World) -> dict[str, Any]:
+    said = world.packet.announcement
+    one = {
+        "registrationId": said.reg_id,
+        "process": said.process,
+        "source": said.source,
+        "schemaVersion": said.schema_version,
+        "langCode": said.lang_code,
+        "supervisorStatus": said.supervisor_status,
+        "components": [{"name": part.name, "size": part.size_bytes, "hash": part.sha256.hex()} for part in said.components],
+    }
+    return _json(f"{REGISTRATIONS}/registrationstatus/sync", tenantId=VILLE, request=[one])
+
+
+def _workflow(world: World) -> dict[str, Any]:
+    asked = {"workflowIds": [world.packet.reg_id], "workflowAction": "STOP_PROCESSING", "reason": "Because"}
+    return _json(f"{REGISTRATIONS}/workflowmanager/workflowaction", request=asked)
+
+
 CALLS: dict[str, Callable[[World, Caller | None], dict[str, Any]]] = {
     "POST /user/oauth/token": lambda w, c: {
         "url": "/user/oauth/token",
@@ -108,6 +128,19 @@ CALLS: dict[str, Callable[[World, Caller | None], dict[str, Any]]] = {
     "POST /payout/v1/_search": lambda w, c: _json("/payout/v1/_search", searchCriteria={"tenantId": VILLE}),
     "POST /payout/v1/_retry": lambda w, c: _json("/payout/v1/_retry", reportIds=[str(w.reports["RESOLVED"])]),
     "POST /webhook/v1/razorpay": lambda w, c: {"url": "/webhook/v1/razorpay", "json": {"event": "payout.processed"}},
+    f"POST {REGISTRATIONS}/registrationstatus/sync": lambda w, c: _sync(w),
+    f"POST {REGISTRATIONS}/registrationstatus/search": lambda w, c: _json(
+        f"{REGISTRATIONS}/registrationstatus/search", request=[{"registrationId": w.packet.reg_id}]
+    ),
+    f"POST {REGISTRATIONS}/packetreceiver/registrationpackets": lambda w, c: {
+        "url": f"{REGISTRATIONS}/packetreceiver/registrationpackets",
+        "files": [("file", file) for file in w.packet.files],
+    },
+    f"POST {REGISTRATIONS}/workflowmanager/workflowaction": lambda w, c: _workflow(w),
+    f"POST {REGISTRATIONS}/workflowmanager/workflow/search": lambda w, c: _json(
+        f"{REGISTRATIONS}/workflowmanager/workflow/search", request={"tenantId": VILLE}
+    ),
+    "POST /idrepository/v1/vid": lambda w, c: _json("/idrepository/v1/vid", request={"tenantId": VILLE, "individualId": w.handle}),
     "POST /credentialrequest/v1/requestgenerator": lambda w, c: {"url": "/credentialrequest/v1/requestgenerator", "json": {"request": {}}},
     "GET /credentialrequest/v1/get/{request_id}": lambda w, c: {"url": f"/credentialrequest/v1/get/{w.things['credential']}"},
     "GET /credentialrequest/v1/cancel/{request_id}": lambda w, c: {"url": f"/credentialrequest/v1/cancel/{w.things['credential']}"},
@@ -167,5 +200,6 @@ def told_of(answer: Response) -> list[Any]:
     """The things in a list's answer; refused results of several are none."""
     body = answer.json()
     found = [item for name in ("DogReports", "ProcessInstances", "Payouts", "user") for item in body.get(name, [])]
+    found += body["response"] if isinstance(body.get("response"), list) else []
     found += [result for result in body.get("results", []) if result["error"] is None or result["error"]["code"] != "SDCRS_NOT_FOUND"]
     return found

@@ -99,6 +99,20 @@ def params(world: World) -> dict[str, Any]:
     }
 
 
+def of_registrations(world: World) -> dict[str, Any]:
+    """What the list of registrations is asked with."""
+    now = world.clock.now()
+    return {
+        "reg_id": None,
+        "reg_ids": [world.packet.reg_id],
+        "statuses": ["PROCESSED"],
+        "sub_status": None,
+        "stage": None,
+        "received_from": now - timedelta(days=300),
+        "received_to": now,
+    }
+
+
 def beside(world: World) -> dict[str, dict[str, Any]]:
     """What single queries or whole screens are asked with beside that: the same name means different things in them."""
     waiting, now = world.reports["PENDING_VERIFICATION"], world.clock.now()
@@ -153,6 +167,7 @@ def beside(world: World) -> dict[str, dict[str, Any]]:
         },
         "payouts.find": {"text": world.numbers["PAYOUT_FAILED"]},
         "payouts.teachers": {"usernames": [one.username for one in world.ours.values()]},
+        "registrations": of_registrations(world),
         "reports": {"sort": "status", "ascending": True, "statuses": None, "ids": everything, "numbers": list(world.numbers.values())},
         "reports.ward": {"id": waiting},
         "trace.find": {"id": waiting, "number": None, "tracking_id": None},

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from pipeline.access.caller import Caller
 from pipeline.clock import SettableClock
 from pipeline.demo.photos import photo
+from pipeline.demo.registrations import MadePacket, applicant, make_packet
 from pipeline.filestore.upload import upload
 from pipeline.fraud.editing import drafts
 from pipeline.fraud.editing.checking import active_rules
@@ -22,6 +23,7 @@ from pipeline.fraud.flags.commands import Deed, work
 from pipeline.fraud.flags.raising import Fired, raise_flags
 from pipeline.fraud.penalties import commands as penalties
 from pipeline.identity.jobs import identity_jobs, identity_tasks
+from pipeline.identity.stages.runner import StagesJob
 from pipeline.ids import uuid7
 from pipeline.jobs.failures import record_failure
 from pipeline.jobs.worker import run_until_idle
@@ -71,6 +73,8 @@ class World:
     tracking: dict[str, str] = field(default_factory=dict)
     files: dict[str, UUID] = field(default_factory=dict)
     things: dict[str, Any] = field(default_factory=dict)
+    packet: MadePacket = field(init=False)  # of a registration that is processed
+    handle: str = field(init=False)  # of the person in it
 
     @property
     def clock(self) -> SettableClock:
@@ -112,6 +116,7 @@ def open_world(rt: Runtime) -> World:
     _payouts(world)
     _fraud(world)
     _registrations(world)
+    _processed(world)
     run_until_idle([notifications_follower(rt)], rt.clock)
     _remember(world)
     return world
@@ -254,6 +259,15 @@ def _registrations(world: World) -> None:
         world.things["number_hash"] = conn.execute(number, {"id": told.id}).scalars().first()
         world.things["registration_packet"] = conn.execute(message, {"id": told.id}).scalar_one()
         registration_rows.transaction(conn, paused, "VALIDATOR", "ERROR", world.clock.now(), "SDCRS_INTERNAL")
+
+
+def _processed(world: World) -> None:
+    """Somebody of ours, registered and processed."""
+    at = world.clock.now()
+    world.handle = f"W{uuid4().hex[:6]}"
+    world.packet = make_packet(uuid4().int % 10**5, at, person=replace(applicant(uuid4().int % 10**9, at), employee_id=world.handle))
+    uploaded(world.rt, world.ours["DISTRICT_ADMIN"], world.packet)
+    run_until_idle([StagesJob(world.rt)], world.clock)
 
 
 def _remember(world: World) -> None:

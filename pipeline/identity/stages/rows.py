@@ -12,7 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from pipeline.database.engine import Command, at_once
 from pipeline.identity.stages.base import DUE, Registration
+from pipeline.packets.log import PacketHeader, packets_written
 
 _COLUMNS = """r.id, r.tenant_id, r.state_id, r.reg_id, r.process, r.source, r.schema_version, r.upload_number, r.status_code, r.stage,
     r.attempts, r.next_attempt_at, r.pause_immunity, r.identity_id, r.received_at"""
@@ -97,8 +99,8 @@ def waiting(conn: Connection, now: datetime) -> tuple[int, datetime] | None:
     return (row.waiting, row.due) if row.waiting else None
 
 
-def write(conn: Connection, one: Registration, note: Note, change: Change, now: datetime) -> None:
-    """The transaction row and the registration's new state. Does not commit."""
+def write(conn: Connection, one: Registration, note: Note, change: Change, now: datetime, messages: Sequence[PacketHeader] = ()) -> None:
+    """The transaction row, the registration's new state and the headers of what was said, in one go. Does not commit."""
     params = {
         "id": one.id,
         "tenant_id": one.tenant_id,
@@ -125,8 +127,10 @@ def write(conn: Connection, one: Registration, note: Note, change: Change, now: 
         "processed_at": now if change.status == "PROCESSED" else None,
         "now": now,
     }
-    conn.execute(_NOTE, params)
-    conn.execute(_UPDATE, params)
+    commands: list[Command] = [(_NOTE, params), (_UPDATE, params)]
+    if messages:
+        commands.append(packets_written(messages))
+    at_once(conn, *commands)
 
 
 def registration(row: Row[Any]) -> Registration:

@@ -23,7 +23,7 @@ from pipeline.identity.stages.rows import Change, Note
 from pipeline.ids import uuid7
 from pipeline.masterdata.identity_models import PauseRule, StageName
 from pipeline.masterdata.master import MasterData
-from pipeline.packets.log import identity_header, write_packets
+from pipeline.packets.log import identity_header
 from pipeline.runtime import Runtime
 
 JOB = "identity.stages"
@@ -123,8 +123,7 @@ class StagesJob:
         comment = None if verdict.comment is None else verdict.comment[:COMMENT_CHARS]
         change, ended = self._next(ctx, verdict)
         note = Note(note_id, one.stage, ended, verdict.sub_status, now, comment, verdict.details, one.attempts + 1)
-        rows.write(ctx.conn, one, note, change, now)
-        write_packets(ctx.conn, messages)
+        rows.write(ctx.conn, one, note, change, now, messages)
         return change
 
     def _next(self, ctx: Context, verdict: Verdict) -> tuple[Change, str]:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pipeline.packets.contracts.common import Body
 from pipeline.packets.contracts.identity_events import Moment, Name, Uuid
 
-Inner = TypeVar("Inner", bound=Body)
+Inner = TypeVar("Inner")
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{64}$")]
 
 
