@@ -148,7 +148,9 @@ def take_delivery(call: Call) -> Response:
     callback = own_callbacks(call.rt).on(call.path)
     if callback is None:
         raise AppError("SDCRS_NOT_FOUND", kind="callback", id=call.path[:200])
-    callback.take({name.lower(): value for name, value in call.headers.items()}, call.raw)
+    (outcome,) = callback.take([({name.lower(): value for name, value in call.headers.items()}, call.raw)])
+    if isinstance(outcome, Failed):
+        raise AppError(outcome.code) if outcome.code == "SDCRS_BAD_SIGNATURE" else refusal(outcome)
     return answer(call, {"status": "taken"})
 
 
@@ -180,6 +182,8 @@ def refusal(failed: Failed) -> AppError:
     """The error of an outcome, for who asked over HTTP."""
     if failed.code == "SDCRS_IDEMPOTENCY_CONFLICT":
         return AppError("SDCRS_IDEMPOTENCY_CONFLICT")
+    if failed.code in ("SDCRS_INVALID_REQUEST", "SDCRS_INVALID_JSON"):
+        return AppError("SDCRS_INVALID_REQUEST", field="body", detail=failed.detail)
     if failed.final:
         return AppError("SDCRS_CREDENTIAL_REFUSED", reason=failed.comment)
     return AppError("SDCRS_PARTICIPANT_AWAY", why=failed.comment)

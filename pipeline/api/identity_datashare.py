@@ -61,5 +61,7 @@ def create_share(call: Call) -> Response:
 def hand_over(call: Call) -> Response:
     """The bytes, at the price of one use; 410 when the share is over."""
     params = call.path_params
-    data = shares.fetch(call.rt, params["policy_id"], params["subscriber_id"], params["key"], call.now)
+    (data,) = shares.fetch(call.rt, [(params["policy_id"], params["subscriber_id"], params["key"])], call.now)
+    if isinstance(data, AppError):
+        raise data
     return Response(data, 200, HEADERS, "application/jose")

@@ -1,5 +1,6 @@
 """Steps 3 to 6 put together: who speaks to whom by the settings, and the jobs in the order in which a credential meets them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,11 +30,11 @@ HUB_PATH = "/websub/hub"
 def own_callbacks(rt: Runtime) -> OwnCallbacks:
     """The callbacks of this house: the generator's, and those of the authentication side."""
 
-    def status(raw: bytes, now: datetime) -> object:
-        return callback.take(rt, raw, now)
+    def status(raws: Sequence[bytes], now: datetime) -> object:
+        return callback.take(rt, raws, now)
 
-    def issued(raw: bytes, now: datetime) -> object:
-        return receiver.take(rt, raw, now)
+    def issued(raws: Sequence[bytes], now: datetime) -> object:
+        return receiver.take(rt, raws, now)
 
     return OwnCallbacks(rt, status=status, issued=issued)
 

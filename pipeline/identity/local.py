@@ -6,7 +6,7 @@ from datetime import datetime
 from pipeline.errors import AppError
 from pipeline.identity.credentials import generator, service
 from pipeline.identity.datashare import shares
-from pipeline.identity.effect import Failed, each
+from pipeline.identity.effect import Failed, each, failure_of
 from pipeline.identity.messages import (
     Accepted,
     CredentialRequest,
@@ -53,14 +53,15 @@ class LocalDataShare:
         return each(asked, lambda some: shares.create(self._rt, self._base_url, some, self._rt.clock.now()))
 
     def download(self, urls: Sequence[str]) -> list[bytes | Failed]:
-        return [outcome for url in urls for outcome in each([url], self._fetch)]
+        return each(urls, self._fetch)
 
-    def _fetch(self, urls: Sequence[str]) -> list[bytes]:
-        (url,) = urls
-        place = shares.place_of(url) if url.startswith(self._base_url) else None
-        if place is None:
-            raise AppError("SDCRS_NOT_FOUND", kind="share", id="of this address")
-        return [shares.fetch(self._rt, *place, self._rt.clock.now())]
+    def _fetch(self, urls: Sequence[str]) -> list[bytes | Failed]:
+        places = {url: shares.place_of(url) for url in urls if url.startswith(self._base_url)}
+        known = [url for url in urls if places.get(url) is not None]
+        asked = [place for url in known if (place := places[url]) is not None]
+        found = iter(shares.fetch(self._rt, asked, self._rt.clock.now()))
+        outcomes = [next(found) if url in known else AppError("SDCRS_NOT_FOUND", kind="share", id="of this address") for url in urls]
+        return [failure_of(one) if isinstance(one, AppError) else one for one in outcomes]
 
 
 class LocalHub:

@@ -66,7 +66,9 @@ class Callback(Protocol):
         """The challenge, when this is a subscription that was asked for; None: it is not."""
         ...
 
-    def take(self, headers: Headers, raw: bytes) -> Delivered: ...
+    def take(self, arrived: Sequence[tuple[Headers, bytes]]) -> list[Delivered | Failed]:
+        """Take deliveries; what comes of each, in the same order."""
+        ...
 
 
 class Callbacks(Protocol):

@@ -1,11 +1,12 @@
 """Our own subscriptions: asked for by themselves, renewed in time, and confirmed when the hub asks whether they were meant."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote, unquote
 
 from pipeline.errors import AppError
+from pipeline.identity.effect import Failed, each
 from pipeline.identity.messages import STATUS_TOPIC, Delivered, Headers, Query, Subscription
 from pipeline.identity.ports import Callback, Hub
 from pipeline.identity.websub.signature import is_genuine, own_secret
@@ -65,7 +66,7 @@ class OwnCallback:
 
     rt: Runtime
     topic: str
-    carry_out: Callable[[bytes, datetime], object]
+    carry_out: Callable[[Sequence[bytes], datetime], object]
 
     def confirm(self, query: Query) -> str | None:
         """The challenge of our own subscription; an end of it we never ask for."""
@@ -73,12 +74,15 @@ class OwnCallback:
             return None
         return query.get("hub.challenge") or None
 
-    def take(self, headers: Headers, raw: bytes) -> Delivered:
-        """Raises SDCRS_BAD_SIGNATURE, and what the event's own form is refused with."""
-        if not is_genuine(self.rt.keyring, self.topic, headers, raw):
+    def take(self, arrived: Sequence[tuple[Headers, bytes]]) -> list[Delivered | Failed]:
+        """Carry out all at once; what spoils that fails alone: SDCRS_BAD_SIGNATURE, or what the event's own form is refused with."""
+        return each(arrived, self._take)
+
+    def _take(self, arrived: Sequence[tuple[Headers, bytes]]) -> list[Delivered]:
+        if not all(is_genuine(self.rt.keyring, self.topic, headers, raw) for headers, raw in arrived):
             raise AppError("SDCRS_BAD_SIGNATURE")
-        self.carry_out(raw, self.rt.clock.now())
-        return Delivered(200)
+        self.carry_out([raw for _, raw in arrived], self.rt.clock.now())
+        return [Delivered(200)] * len(arrived)
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ class OwnCallbacks:
     """Our callbacks by their address. `takers`: what is done with an event of the generator's topic and of all others."""
 
     rt: Runtime
-    status: Callable[[bytes, datetime], object]
-    issued: Callable[[bytes, datetime], object]
+    status: Callable[[Sequence[bytes], datetime], object]
+    issued: Callable[[Sequence[bytes], datetime], object]
 
     def at(self, url: str) -> Callback | None:
         """The callback at an address; None when it is none of ours."""

@@ -5,6 +5,7 @@ win, the request is FAILED and issued anew after a while, so many times; else it
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -32,24 +33,29 @@ A_NEW_SHARE_CAN_WIN = frozenset(
     }
 )
 
-_ISSUANCE = text("""
-    SELECT i.status_code, i.number, t.tenant_id, t.registration_id, t.status_code AS status, t.credential_id AS newest
+_ISSUANCES = text("""
+    SELECT i.id AS credential_id, i.status_code, i.number, t.id AS request_id, t.tenant_id, t.registration_id
     FROM credential.credential_transaction t JOIN credential.issuance i ON i.request_id = t.id
-    WHERE t.id = :request_id AND i.id = :credential_id FOR UPDATE OF t
+    WHERE i.id = ANY (:credential_ids) ORDER BY t.id FOR UPDATE OF t
 """)
-_END_ISSUANCE = text("""
-    UPDATE credential.issuance SET status_code = :status, status_comment = :comment, ended_at = :now
-    WHERE id = :credential_id AND status_code IN ('BEGUN', 'ISSUED')
+_END_ISSUANCES = text("""
+    UPDATE credential.issuance i SET status_code = v.status, status_comment = v.comment, ended_at = :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(credential_id uuid, status text, comment text)
+    WHERE i.id = v.credential_id AND i.status_code IN ('BEGUN', 'ISSUED')
 """)
 _STORED = text("""
-    UPDATE credential.credential_transaction
-    SET status_code = 'STORED', credential_id = :credential_id, status_comment = NULL, stored_at = :now, dead_at = NULL, upd_dtimes = :now
-    WHERE id = :request_id AND status_code <> 'STORED'
+    UPDATE credential.credential_transaction t
+    SET status_code = 'STORED', credential_id = v.credential_id, status_comment = NULL, stored_at = :now, dead_at = NULL, upd_dtimes = :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(request_id uuid, credential_id uuid, status text)
+    WHERE t.id = v.request_id AND v.status = 'STORED' AND t.status_code <> 'STORED' RETURNING t.id
 """)
 _FAILED = text("""
-    UPDATE credential.credential_transaction
-    SET status_code = 'FAILED', status_comment = :comment, next_attempt_at = :next_attempt_at, dead_at = :dead_at, upd_dtimes = :now
-    WHERE id = :request_id AND credential_id = :credential_id AND status_code NOT IN ('STORED', 'CANCELLED')
+    UPDATE credential.credential_transaction t
+    SET status_code = 'FAILED', status_comment = v.comment, next_attempt_at = v.next_attempt_at, dead_at = v.dead_at, upd_dtimes = :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS v(request_id uuid, credential_id uuid, status text, comment text, next_attempt_at timestamptz, dead_at timestamptz)
+    WHERE t.id = v.request_id AND t.credential_id = v.credential_id AND v.status = 'FAILED' AND t.status_code NOT IN ('STORED', 'CANCELLED')
+    RETURNING t.id
 """)
 
 
@@ -69,35 +75,45 @@ def read(raw: bytes) -> Told:
     return Told(UUID(said.data.request_id), UUID(said.data.credential_id), said.data.status, said.data.reason)
 
 
-def take(rt: Runtime, raw: bytes, now: datetime) -> bool:
-    """Carry out a status event; whether it is about a request of ours. The same event again changes nothing. Commits."""
-    told = read(raw)
+def take(rt: Runtime, raws: Sequence[bytes], now: datetime) -> int:
+    """Carry out status events; how many changed a request of ours. The same event again changes nothing. Commits."""
+    told = [read(raw) for raw in raws]
+    if len({one.request_id for one in told}) < len(told):  # one statement does not change a row twice
+        return sum(take(rt, [raw], now) for raw in raws)
     with rt.database.worker() as conn:
         return _carry_out(conn, told, now)
 
 
-def _carry_out(conn: Connection, told: Told, now: datetime) -> bool:
-    ids = {"request_id": told.request_id, "credential_id": told.credential_id}
-    found = conn.execute(_ISSUANCE, ids).one_or_none()
-    if found is None:
-        return False
-    if found.status_code in ("STORED", "FAILED") and found.status_code == told.status:
-        return True  # the same again
-    comment = None if told.status == "STORED" else (told.reason or "FAILED")[:512]
-    conn.execute(_END_ISSUANCE, {**ids, "status": told.status, "comment": comment, "now": now})
-    if told.status == "STORED":
-        changed = conn.execute(_STORED, {**ids, "now": now}).rowcount
-    else:
-        again = (told.reason or "").partition(":")[0] in A_NEW_SHARE_CAN_WIN and not REISSUING.is_over(found.number)
-        params = {"comment": comment, "next_attempt_at": now + REISSUING.after(found.number), "dead_at": None if again else now, "now": now}
-        changed = conn.execute(_FAILED, {**ids, **params}).rowcount
-    steps = ("26/03", "26/04") if changed else ("26/03",)
+def _carry_out(conn: Connection, told: Sequence[Told], now: datetime) -> int:
+    known = {row.credential_id: row for row in conn.execute(_ISSUANCES, {"credential_ids": [one.credential_id for one in told]})}
+    ours = [(one, known[one.credential_id]) for one in told if one.credential_id in known]
+    # the same again, or about another request than it says
+    fresh = [(one, row) for one, row in ours if row.request_id == one.request_id and row.status_code != one.status]
+    if not fresh:
+        return 0
+    params = {"rows": json.dumps([_row(one, row.number, now) for one, row in fresh]), "now": now}
+    conn.execute(_END_ISSUANCES, params)
+    changed = {*conn.execute(_STORED, params).scalars(), *conn.execute(_FAILED, params).scalars()}
+    steps = [(one, row, step) for one, row in fresh for step in ("26/03", "26/04") if step == "26/03" or one.request_id in changed]
     headers = [
-        identity_header(step, found.registration_id, found.tenant_id, now, correlation_id=told.request_id, causation_id=told.credential_id)
-        for step in steps
+        identity_header(step, row.registration_id, row.tenant_id, now, correlation_id=one.request_id, causation_id=one.credential_id)
+        for one, row, step in steps
     ]
     write_packets(conn, headers)
-    return True
+    return len(changed)
+
+
+def _row(one: Told, number: int, now: datetime) -> dict[str, Any]:
+    comment = None if one.status == "STORED" else (one.reason or "FAILED")[:512]
+    again = (one.reason or "").partition(":")[0] in A_NEW_SHARE_CAN_WIN and not REISSUING.is_over(number)
+    return {
+        "request_id": str(one.request_id),
+        "credential_id": str(one.credential_id),
+        "status": one.status,
+        "comment": comment,
+        "next_attempt_at": (now + REISSUING.after(number)).isoformat(),
+        "dead_at": None if again else now.isoformat(),
+    }
 
 
 def status_event(event_id: UUID, request_id: UUID, credential_id: UUID, status: str, reason: str | None, now: datetime) -> dict[str, Any]:

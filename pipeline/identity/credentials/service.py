@@ -17,7 +17,7 @@ from pipeline.errors import AppError
 from pipeline.identity import keys
 from pipeline.identity.credentials.callback import written
 from pipeline.identity.effect import Failed, failure_of
-from pipeline.identity.idrepo.biometrics import biometrics
+from pipeline.identity.idrepo.store import biometrics
 from pipeline.identity.messages import CREDENTIAL_TYPE, CredentialRequest, Issued, IssueRequest, Publication, Shared, ShareRequest
 from pipeline.identity.ports import DataShare, Hub
 from pipeline.masterdata.identity_models import Partner
@@ -88,7 +88,8 @@ def _make(rt: Runtime, one: IssueRequest, persons: Mapping[tuple[str, str], Row[
         raise AppError("SDCRS_CREDENTIAL_REFUSED", reason="the partner gets no such number")
     known = json.loads(rt.vault.unseal("idrepo.demographics", str(person.id), person.demographics_sealed))
     allowed = {name: known[name] for name in partner.attributes if known.get(name) is not None}
-    bio = biometrics(rt, person) if partner.biometrics else b""
+    wanted = partner.biometrics and person.biometrics_file_id is not None
+    bio = biometrics(rt, person.biometrics_file_id) if wanted else b""
     credential = {
         "id": f"urn:uuid:{one.credential_id}",
         "issuer": ISSUER,

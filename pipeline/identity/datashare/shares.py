@@ -11,9 +11,10 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from pipeline.errors import AppError
 from pipeline.identity.effect import Failed
@@ -25,6 +26,7 @@ from pipeline.vault.keys import Keyring
 PATH = "/datashare/v1/get"
 MAX_BYTES = 8 * 1024 * 1024  # biometrics of all fingers, irises and a face are some two megabytes, encoded twice
 ERASE_AFTER = timedelta(hours=1)  # past its end: a download under way when it ended is over by then
+SYNCED_TOGETHER = 8  # files: from here on the disk is waited for once and not twice a file
 ERASE_BATCH = 200  # files a task: they are deleted one by one
 _PLACE = re.compile(r"/datashare/v1/get/([A-Za-z0-9._-]{1,64})/([A-Za-z0-9._-]{1,64})/([A-Za-z0-9_-]{43})")
 
@@ -40,14 +42,16 @@ _INSERT = text("""
     ON CONFLICT (id) DO NOTHING
 """)
 _USE = text("""
-    UPDATE datashare.share SET uses = uses + 1
-    WHERE key_hash = decode(:key_hash, 'hex') AND policy_id = :policy_id AND subscriber_id = :subscriber_id
-      AND expires_at > :now AND uses < uses_allowed AND erased_at IS NULL
-    RETURNING id, sha256
+    UPDATE datashare.share s SET uses = s.uses + 1
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(key_hash text, policy_id text, subscriber_id text)
+    WHERE s.key_hash = decode(v.key_hash, 'hex') AND s.policy_id = v.policy_id AND s.subscriber_id = v.subscriber_id
+      AND s.expires_at > :now AND s.uses < s.uses_allowed AND s.erased_at IS NULL
+    RETURNING encode(s.key_hash, 'hex') AS key_hash, s.id, s.sha256
 """)
 _WHY_NOT = text("""
-    SELECT expires_at <= :now OR erased_at IS NOT NULL AS expired FROM datashare.share
-    WHERE key_hash = decode(:key_hash, 'hex') AND policy_id = :policy_id AND subscriber_id = :subscriber_id
+    SELECT encode(s.key_hash, 'hex') AS key_hash, s.expires_at <= :now OR s.erased_at IS NOT NULL AS expired FROM datashare.share s
+    JOIN jsonb_to_recordset(CAST(:rows AS jsonb)) AS v(key_hash text, policy_id text, subscriber_id text)
+      ON s.key_hash = decode(v.key_hash, 'hex') AND s.policy_id = v.policy_id AND s.subscriber_id = v.subscriber_id
 """)
 _EXPIRED = text("""
     SELECT id FROM datashare.share WHERE expires_at < :before AND erased_at IS NULL ORDER BY expires_at LIMIT :limit
@@ -66,8 +70,11 @@ def create(rt: Runtime, base_url: str, asked: Sequence[ShareRequest], now: datet
     fresh = [one for one in asked if one.share_id not in known]
     if any(not 0 < len(one.data) <= MAX_BYTES for one in fresh):
         raise AppError("SDCRS_BODY_TOO_LARGE", maxBytes=MAX_BYTES)
+    together = len(fresh) >= SYNCED_TOGETHER
     for one in fresh:
-        rt.files.put(one.share_id, one.data)
+        rt.files.put(one.share_id, one.data, durable=not together)
+    if together:
+        rt.files.sync()
     rows = [_row(rt.keyring, one, now) for one in fresh]
     with rt.database.worker() as conn:
         if rows:
@@ -84,29 +91,46 @@ def create(rt: Runtime, base_url: str, asked: Sequence[ShareRequest], now: datet
     return [Shared(address(rt.keyring, base_url, one), known[one.share_id]) for one in asked]
 
 
-def fetch(rt: Runtime, policy_id: str, subscriber_id: str, key: str, now: datetime) -> bytes:
-    """The bytes, at the price of one use. Commits.
+Place = tuple[str, str, str]  # policy, subscriber and key of a share's address
 
-    Raises SDCRS_NOT_FOUND, SDCRS_SHARE_EXPIRED, SDCRS_SHARE_USED_UP, and SDCRS_SHARE_DAMAGED when they are not what was shared.
+
+def fetch(rt: Runtime, places: Sequence[Place], now: datetime) -> list[bytes | AppError]:
+    """The bytes of each, at the price of one use; in the same order. Commits.
+
+    Instead of bytes: SDCRS_NOT_FOUND, SDCRS_SHARE_EXPIRED, SDCRS_SHARE_USED_UP, and SDCRS_SHARE_DAMAGED when they are not what was
+    shared.
     """
-    params = {"key_hash": _hash(key), "policy_id": policy_id, "subscriber_id": subscriber_id, "now": now}
+    asked = [{"key_hash": _hash(key), "policy_id": policy_id, "subscriber_id": subscriber_id} for policy_id, subscriber_id, key in places]
+    if len({one["key_hash"] for one in asked}) < len(asked):  # each use counts, and one statement does not change a row twice
+        return [found for place in places for found in fetch(rt, [place], now)]
+    params = {"rows": json.dumps(asked), "now": now}
     with rt.database.worker() as conn:
-        found = conn.execute(_USE, params).one_or_none()
-        why = None if found is not None else conn.execute(_WHY_NOT, params).one_or_none()
-    if found is None:
-        if why is None:
-            raise AppError("SDCRS_NOT_FOUND", kind="share", id=policy_id)
-        raise AppError("SDCRS_SHARE_EXPIRED" if why.expired else "SDCRS_SHARE_USED_UP")
+        given = {row.key_hash: row for row in conn.execute(_USE, params)}
+        refused = {} if len(given) == len(asked) else {row.key_hash: row.expired for row in conn.execute(_WHY_NOT, params)}
+    return [
+        _bytes(rt, given[one["key_hash"]]) if one["key_hash"] in given else _why(refused.get(one["key_hash"]), one["policy_id"])
+        for one in asked
+    ]
+
+
+def _why(expired: bool | None, policy_id: str) -> AppError:
+    """Why a share is not handed over; None: there is none of this address."""
+    if expired is None:
+        return AppError("SDCRS_NOT_FOUND", kind="share", id=policy_id)
+    return AppError("SDCRS_SHARE_EXPIRED" if expired else "SDCRS_SHARE_USED_UP")
+
+
+def _bytes(rt: Runtime, row: Row[Any]) -> bytes | AppError:
     try:
-        data = rt.files.get(found.id, "original")
-    except AppError as error:
-        raise AppError("SDCRS_SHARE_DAMAGED") from error
-    if hashlib.sha256(data).digest() != bytes(found.sha256):
-        raise AppError("SDCRS_SHARE_DAMAGED")
-    return data
+        data = rt.files.get(row.id, "original")
+    except AppError:
+        return AppError("SDCRS_SHARE_DAMAGED")
+    except OSError:
+        return AppError("SDCRS_PARTICIPANT_AWAY", why="the file store")
+    return data if hashlib.sha256(data).digest() == bytes(row.sha256) else AppError("SDCRS_SHARE_DAMAGED")
 
 
-def place_of(url: str) -> tuple[str, str, str] | None:
+def place_of(url: str) -> Place | None:
     """Policy, subscriber and key of a share's address; None for any other."""
     match = _PLACE.search(url)
     return None if match is None or not url.endswith(match.group(0)) else (match.group(1), match.group(2), match.group(3))

@@ -1,8 +1,9 @@
 """Taking an event in: stored as NEW once, however often the hub brings it. What it leads to is the store job's work."""
 
 import json
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import Any
 
 from sqlalchemy import text
 
@@ -20,41 +21,47 @@ _STORE = text("""
     INSERT INTO ida.credential_event_store AS e
         (event_id, tenant_id, event_topic, credential_transaction_id, credential_id, registration_id, publisher, published_on_dtimes,
          event_object, status_code, next_attempt_at, cr_dtimes, upd_dtimes)
-    VALUES (:event_id, :tenant_id, :topic, :request_id, :credential_id, :registration_id, :publisher, :published_at,
-            CAST(:event AS jsonb), 'NEW', :now, :now, :now)
+    SELECT v.event_id, v.tenant_id, v.topic, v.request_id, v.credential_id, v.registration_id, v.publisher, v.published_at, v.event, 'NEW',
+           :now, :now, :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS v(event_id uuid, tenant_id text, topic text, request_id uuid, credential_id uuid, registration_id uuid, publisher text,
+             published_at timestamptz, event jsonb)
     ON CONFLICT (event_id) DO UPDATE SET deliveries = e.deliveries + 1
-    RETURNING deliveries
+    RETURNING event_id, tenant_id, registration_id, credential_transaction_id AS request_id, deliveries
 """)
 
 
-def take(rt: Runtime, raw: bytes, now: datetime) -> bool:
-    """Store an event that is genuine already; whether it is new. Commits. Raises SDCRS_INVALID_JSON, SDCRS_INVALID_REQUEST."""
-    body = read_json(raw)
+def take(rt: Runtime, raws: Sequence[bytes], now: datetime) -> int:
+    """Store events that are genuine already; how many are new. Commits. Raises SDCRS_INVALID_JSON, SDCRS_INVALID_REQUEST."""
+    tenants = {tenant.id for tenant in rt.masterdata.current().tenants()}
+    rows = [_row(read_json(raw), tenants) for raw in raws]
+    if len({row["event_id"] for row in rows}) < len(rows):  # one statement does not change a row twice
+        return sum(take(rt, [raw], now) for raw in raws)
+    with rt.database.worker() as conn:
+        stored = conn.execute(_STORE, {"rows": json.dumps(rows), "now": now}).all()
+        fresh = [row for row in stored if row.deliveries == 1]
+        headers = [
+            identity_header(step, row.registration_id, row.tenant_id, now, correlation_id=row.request_id, causation_id=row.event_id)
+            for row in fresh
+            for step in ("25/02", "25/03")
+        ]
+        write_packets(conn, headers)
+    return len(fresh)
+
+
+def _row(body: Any, tenants: Collection[str]) -> dict[str, Any]:
     said = parse(IssuedEvent, body)
     event, data = said.event, said.event.data
-    registration_id, request_id = UUID(data.registration_id), UUID(data.request_id)
-    if data.tenant_id not in {tenant.id for tenant in rt.masterdata.current().tenants()}:
+    if data.tenant_id not in tenants:
         raise AppError("SDCRS_INVALID_REQUEST", field="event.data.tenantId", detail="is no tenant here")
-    with rt.database.worker() as conn:
-        deliveries = conn.execute(
-            _STORE,
-            {
-                "event_id": UUID(event.id),
-                "tenant_id": data.tenant_id,
-                "topic": said.topic,
-                "request_id": request_id,
-                "credential_id": UUID(data.credential_id),
-                "registration_id": registration_id,
-                "publisher": said.publisher,
-                "published_at": said.published_on,
-                "event": json.dumps(body),
-                "now": now,
-            },
-        ).scalar_one()
-        if deliveries == 1:
-            headers = [
-                identity_header(step, registration_id, data.tenant_id, now, correlation_id=request_id, causation_id=UUID(event.id))
-                for step in ("25/02", "25/03")
-            ]
-            write_packets(conn, headers)
-    return bool(deliveries == 1)
+    return {
+        "event_id": event.id,
+        "tenant_id": data.tenant_id,
+        "topic": said.topic,
+        "request_id": data.request_id,
+        "credential_id": data.credential_id,
+        "registration_id": data.registration_id,
+        "publisher": said.publisher,
+        "published_at": said.published_on,
+        "event": body,
+    }

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
-from pipeline.identity.effect import Failed, failure_of
-from pipeline.identity.messages import Delivered
-from pipeline.identity.ports import Callback, Callbacks
+from pipeline.identity.effect import Failed
+from pipeline.identity.messages import Delivered, Headers
+from pipeline.identity.ports import Callbacks
 from pipeline.outbound.addresses import Network
 from pipeline.outbound.lines import Lines
 from pipeline.outbound.wire import Line, WireError
@@ -39,13 +39,16 @@ class Outward:
     def deliver(self, calls: Sequence[Call]) -> list[Delivered | Failed]:
         """Bring each to its callback; what a callback answered, or why there was none to answer."""
         outcomes: dict[int, Delivered | Failed] = {}
-        outside: list[int] = []
+        by_callback: dict[str, list[int]] = {}
         for index, call in enumerate(calls):
-            own = self._callbacks.at(call.callback)
+            by_callback.setdefault(call.callback, []).append(index)
+        outside: list[int] = []
+        for callback, indexes in by_callback.items():
+            own = self._callbacks.at(callback)
             if own is None:
-                outside.append(index)
+                outside += indexes
             else:
-                outcomes[index] = _inside(own, call)
+                outcomes.update(zip(indexes, own.take([_arrival(calls[index]) for index in indexes]), strict=True))
         answers = self._lines.run([partial(_post, call=calls[index]) for index in outside])
         outcomes.update(zip(outside, answers, strict=True))
         return [outcomes[index] for index in range(len(calls))]
@@ -63,11 +66,8 @@ class Outward:
         self._lines.close()
 
 
-def _inside(own: Callback, call: Call) -> Delivered | Failed:
-    try:
-        return own.take({name.lower(): value for name, value in call.headers.items()}, call.content)
-    except Exception as error:  # noqa: BLE001 - sorted by failure_of: as an answer of 500 would be: told, and tried again
-        return failure_of(error)
+def _arrival(call: Call) -> tuple[Headers, bytes]:
+    return {name.lower(): value for name, value in call.headers.items()}, call.content
 
 
 def _post(line: Line, *, call: Call) -> Delivered | Failed:
