@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from pipeline.errors import AppError
 from pipeline.identity.backoff import COMPARING
 from pipeline.identity.credentials.generator import opened, without_number
 from pipeline.identity.credentials.service import partner_of, publication
@@ -82,7 +81,7 @@ def compare_job(rt: Runtime, hub: Hub) -> EffectJob[Item, Found]:
             else:
                 try:
                     lost.append((item, _again(rt, item)))
-                except AppError as error:
+                except Exception as error:  # noqa: BLE001 - sorted by failure_of: one that cannot be read takes no other with it
                     found[item.id] = Found("UNDER_WAY", failure_of(error))
         for (item, _), answer in zip(lost, hub.publish([event for _, event in lost]), strict=True):
             found[item.id] = Found("PUBLISHED") if isinstance(answer, Published) else Found("UNDER_WAY", answer)

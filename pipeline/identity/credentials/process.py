@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from pipeline.errors import AppError
 from pipeline.identity.backoff import COMPARING, ISSUING
 from pipeline.identity.credentials.generator import opened, without_number
 from pipeline.identity.effect import BATCH, Effect, EffectJob, Failed, failure_of
@@ -121,7 +120,7 @@ def _claim(conn: Connection, now: datetime, lease: datetime) -> list[Item]:
 def _request(rt: Runtime, item: Item) -> IssueRequest | Failed:
     try:
         asked = opened(rt, item.row)
-    except AppError as error:
+    except Exception as error:  # noqa: BLE001 - sorted by failure_of: a request that cannot be read takes no other with it
         return failure_of(error)
     return IssueRequest(without_number(asked), item.row.credential_id, item.share_id, item.event_id)
 

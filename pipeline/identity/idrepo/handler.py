@@ -12,7 +12,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from pipeline.errors import AppError
 from pipeline.identity.backoff import REQUESTS
 from pipeline.identity.effect import BATCH, Effect, EffectJob, Failed, failure_of
 from pipeline.identity.messages import About, Accepted, CredentialRequest
@@ -87,7 +86,7 @@ def _claim(conn: Connection, now: datetime, lease: datetime) -> list[Item]:
 def _request(rt: Runtime, item: Item) -> CredentialRequest | Failed:
     try:
         number = rt.vault.unseal("idrepo.identifier", str(item.identifier_id), item.id_sealed).decode()
-    except AppError as error:
+    except Exception as error:  # noqa: BLE001 - sorted by failure_of: a number that cannot be opened takes no other with it
         return failure_of(error)
     return CredentialRequest(
         about=About(item.tenant_id, item.registration_id, item.request_id),

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from pipeline.errors import AppError
 from pipeline.identity.backoff import DELIVERING
 from pipeline.identity.effect import BATCH, Effect, EffectJob, Failed, failure_of
 from pipeline.identity.messages import Delivered
@@ -81,7 +80,7 @@ def _call(rt: Runtime, item: Item, hub_url: str) -> Call | Failed:
     if item.secret_sealed is not None:
         try:
             secret = rt.vault.unseal(SEALED, str(item.subscription_id), item.secret_sealed).decode()
-        except AppError as error:
+        except Exception as error:  # noqa: BLE001 - sorted by failure_of: a secret that cannot be opened takes no other with it
             return failure_of(error)
         headers["X-Hub-Signature"] = signature(secret, content)
     return Call(item.callback, headers, content)
