@@ -20,6 +20,7 @@ from pipeline.api.serving import serve
 from pipeline.audit.seal import unsealed_for_s
 from pipeline.database.migrate import read_migrations
 from pipeline.errors import AppError
+from pipeline.identity import checks
 from pipeline.runtime import Runtime
 
 LOGGER = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ def _count(call: Call) -> Iterator[str]:
         unsealed_s = unsealed_for_s(conn, call.now)
         ages = {row["age"]: row["payouts"] for row in queries.rows(conn, "operations.payouts_by_age", tenants=tenants, now=call.now)}
         followers = queries.rows(conn, "operations.followers")
+        stuck = checks.counts(conn, call.md, call.now)
     yield "# HELP sdcrs_reports Reports by state."
     yield "# TYPE sdcrs_reports gauge"
     yield from (f'sdcrs_reports{{state="{row["state"]}"}} {row["reports"]}' for row in by_state)
@@ -173,6 +175,15 @@ def _count(call: Call) -> Iterator[str]:
     yield "# HELP sdcrs_stray_partition_bytes Rows that fell into a DEFAULT partition: a month was not prepared."
     yield "# TYPE sdcrs_stray_partition_bytes gauge"
     yield f"sdcrs_stray_partition_bytes {flow.get('stray_bytes') or 0}"
+    yield "# HELP sdcrs_identity_stuck Cases of the identity flow that do not go on, by class, at most 1000 of each."
+    yield "# TYPE sdcrs_identity_stuck gauge"
+    yield from (f'sdcrs_identity_stuck{{check="{code}"}} {counted.count}' for code, counted in stuck.items())
+    yield "# TYPE sdcrs_identity_stuck_oldest_seconds gauge"
+    yield from (
+        f'sdcrs_identity_stuck_oldest_seconds{{check="{code}"}} {_age(counted.oldest, call.now)}'
+        for code, counted in stuck.items()
+        if counted.oldest is not None
+    )
 
 
 def _age(since: datetime, now: datetime) -> float:

@@ -18,6 +18,9 @@ from pipeline.api.app import build
 from pipeline.api.openapi import TOLD
 from pipeline.clock import SettableClock
 from pipeline.demo.photos import photo
+from pipeline.demo.registrations import make_packet
+from pipeline.identity.jobs import identity_jobs
+from pipeline.jobs.worker import run_until_idle
 from pipeline.packets.contracts.common import parse
 from pipeline.payouts.provider import target_of
 from pipeline.runtime import Runtime
@@ -36,6 +39,7 @@ from tests.factories import (
     validated,
     verified,
 )
+from tests.registrations import uploaded
 
 
 @pytest.fixture(scope="module")
@@ -467,6 +471,17 @@ def test_metrics_are_for_this_machine_and_for_those_who_oversee(rt: Runtime, as_
         assert there.get("/metrics").status_code == 401
         assert there.get("/metrics", headers=signed_in(rt, there, who.auditor).headers).status_code == 200
         assert there.get("/metrics", headers=signed_in(rt, there, who.teacher).headers).status_code == 403
+
+
+def test_metrics_tell_what_is_stuck_in_the_identity_flow(rt: Runtime, who: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.api.health.METRICS_TTL_S", -1)
+    uploaded(rt, who.district_admin, make_packet(1, rt.clock.now(), meta={"registrationId": "9" * 29}))
+    run_until_idle(identity_jobs(rt), rt.clock)
+    with TestClient(build(rt), client=("127.0.0.1", 5)) as here:
+        figures = here.get("/metrics").text
+    assert 'sdcrs_identity_stuck{check="REGISTRATION_FAILED"} 1' in figures
+    assert 'sdcrs_identity_stuck{check="EVENT_LOST"} 0' in figures
+    assert 'sdcrs_identity_stuck_oldest_seconds{check="REGISTRATION_FAILED"} 0.0' in figures
 
 
 def test_the_description_names_every_operation_with_its_models_and_an_example(http: TestClient) -> None:
