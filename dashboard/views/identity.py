@@ -38,12 +38,13 @@ def render(ctx: PageContext) -> None:
     """The registration that the address names, else the queues, the flow, what is stuck, what is to be decided, or the upload."""
     rows.styles()
     styles()
-    identity_search.field()
     wanted = identity_search.wanted()
     if wanted:
+        identity_search.field()
         _one(ctx, wanted)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        identity_search.field()
         view = st.segmented_control(
             "Show",
             [LISTS, STUCK, DECIDE, FLOW, *([UPLOAD] if can(ctx.caller, "sync_registrations") else [])],
@@ -53,7 +54,7 @@ def render(ctx: PageContext) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-        where = area(ctx, "identity")
+        where = area(ctx, "identity") if view in (LISTS, DECIDE, FLOW) else Area(ctx.caller.tenant_id, ctx.caller.scope)
     if view == FLOW:
         identity_flow.show(where)
         return

@@ -1,6 +1,7 @@
 """Any report packet by packet: where it stands, what it waits for, who decided what, and every message about it.
 
-Each role finds here the reports that it may read, cut to what it may know: officers and supervisors learn no reporter.
+Each role finds here the reports that it may read, cut to what it may know: officers and supervisors learn no reporter. Who may open
+the identity page finds a registration too, with the messages of its flow.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from sqlalchemy import RowMapping
 import queries
 from dashboard import formats
 from dashboard.console import PageContext
-from dashboard.widgets import browser, evidence, packets, payout_part, people, rows, sla, timeline, waiting
+from dashboard.widgets import browser, evidence, identity_trace, packets, payout_part, people, rows, sla, timeline, waiting
 from dashboard.widgets.own import public_label
 from dashboard.widgets.people import People
 from dashboard.widgets.rows import escape, mark
@@ -32,6 +33,10 @@ def render(ctx: PageContext) -> None:
     rows.styles()
     wanted = (st.query_params.get("report") or "").strip()
     _search(wanted)
+    if identity_trace.names_one(ctx, wanted):
+        identity_trace.show(ctx, wanted)
+        browser.from_the_top(wanted)
+        return
     found = _find(ctx, wanted) if wanted else None
     if found is not None:
         _report(ctx, found["id"], own=found["own"])

@@ -90,6 +90,7 @@ def _label(story: Story, row: RowMapping) -> str:
 def _hop(packet: Packet, times: Sequence[datetime], lanes: Sequence[str], zone: ZoneInfo) -> str:
     when = moment(times[0], zone) if times else formats.ABSENT
     more = f"<small>{len(times)} times, last {escape(moment(times[-1], zone))}</small>" if len(times) > 1 else ""
+    more += "<small>the subscription in force; it is renewed by itself</small>" if packet.table and times else ""
     way = f'<small class="way">{escape(packet.sender)} → {escape(packet.receiver)} · {escape(when)}</small>'
     return (
         f'<div class="row row-hop{"" if times else " not-yet"}"><div class="c-time">{escape(when)}</div>'

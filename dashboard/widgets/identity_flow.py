@@ -131,12 +131,12 @@ def _failures(failures: Sequence[RowMapping], period: str) -> None:
     if not failures:
         st.caption("Nothing failed in this period.")
         return
-    labels = [f"{words.stage(row['stage'])}: {words.status(row['sub_status']).lower()}" for row in failures[:10]]
+    labels = [f"{words.stage(row['stage'])}: {words.sub_status(row['sub_status']).lower()}" for row in failures[:10]]
     values = [int(row["found"]) for row in failures[:10]]
     figure = figures.bars(labels, [("times", figures.PALETTE[5], values)], [formats.count(value) for value in values])
     _plot(figure, "failures", f"Failures: most often {labels[0].lower()}, {formats.count(values[0])} times")
     lines = [
-        (words.stage(row["stage"]), words.status(row["sub_status"]), formats.count(row["found"]), formats.count(row["registrations"]))
+        (words.stage(row["stage"]), words.sub_status(row["sub_status"]), formats.count(row["found"]), formats.count(row["registrations"]))
         for row in failures
     ]
     columns = [Column("Stage"), Column("Sub-status"), Column("Times", number=True), Column("Registrations", number=True)]

@@ -20,6 +20,7 @@ PAGE = "identity"
 LIST_PAGE = 50
 COUNT_LIMIT = 10_000  # beyond it a queue is "more than": nobody works through a longer list by hand
 EVERY = "any"
+REG_ID_PX = 245  # 29 digits in four groups
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def choose(ctx: PageContext, where: Area, found: dict[str, RowMapping]) -> Wante
             if len(stages) > 2:
                 stage = st.selectbox("Stage", stages, key=f"identity.stage.{queue}", format_func=_name(words.stage), width=240)
             if len(subs) > 1:
-                sub_status = st.selectbox("Sub-status", subs, key=f"identity.sub.{queue}", format_func=_name(words.status), width=280)
+                sub_status = st.selectbox("Sub-status", subs, key=f"identity.sub.{queue}", format_func=_name(words.sub_status), width=320)
     return Wanted(where, queue, None if stage == EVERY else stage, None if sub_status == EVERY else sub_status)
 
 
@@ -130,7 +131,7 @@ def _frame(ctx: PageContext, shown: Sequence[RowMapping]) -> pandas.DataFrame:
             words.registration_id(row["reg_id"]),
             ctx.tenants.get(row["tenant_id"], row["tenant_id"]),
             words.stage(row["stage"]) if row["stage"] else formats.ABSENT,
-            words.status(row["sub_status_code"] or row["status_code"]),
+            words.sub_status(row["sub_status_code"]) if row["sub_status_code"] else words.status(row["status_code"]),
             row["status_comment"] or formats.ABSENT,
             row["attempts"],
             row["since"],
@@ -142,7 +143,7 @@ def _frame(ctx: PageContext, shown: Sequence[RowMapping]) -> pandas.DataFrame:
 
 def _columns(ctx: PageContext) -> dict[str, object]:
     return {
-        "Registration": st.column_config.TextColumn(width="medium"),
+        "Registration": st.column_config.TextColumn(width=REG_ID_PX),
         "Said": st.column_config.TextColumn(width="medium"),
         "Since": st.column_config.DatetimeColumn("Since", format="D MMM, h:mm a", timezone=ctx.zone.key),
     }

@@ -31,7 +31,7 @@ def show(ctx: PageContext, registration_id: UUID) -> None:
         return
     zone = ctx.runtime.masterdata.current().tenant(story.head["tenant_id"]).timezone
     identity_bulk.show_done()
-    _head(ctx, story, zone)
+    head(ctx, story, zone)
     if story.head["received_at"] is not None:
         identity_decide.of_registration(ctx, registration_id)
         deeds = OF_STATUS.get(story.head["status_code"], ())
@@ -68,13 +68,14 @@ def _people(ctx: PageContext, story: Story) -> people.People:
         return people.load(ctx, conn, View.REVIEW, ids)
 
 
-def _head(ctx: PageContext, story: Story, zone: ZoneInfo) -> None:
-    head = story.head
-    state = words.badge(head["status_code"]) if head["received_at"] is not None else rows.mark("Announced", "gray")
-    place = f"{ctx.tenants.get(head['tenant_id'], head['tenant_id'])} · {formats.words(head['process']).lower()}, {head['source']}"
+def head(ctx: PageContext, story: Story, zone: ZoneInfo) -> None:
+    """Which registration it is, its state, and what it waits for."""
+    row = story.head
+    state = words.badge(row["status_code"]) if row["received_at"] is not None else rows.mark("Announced", "gray")
+    place = f"{ctx.tenants.get(row['tenant_id'], row['tenant_id'])} · {formats.words(row['process']).lower()}, {row['source']}"
     lines = "".join(f"<p>{one}</p>" for one in told(story, ctx.now, zone))
     st.html(
-        f'<div class="report-head"><h2>{escape(words.registration_id(head["reg_id"]))}</h2>{state}'
+        f'<div class="report-head"><h2>{escape(words.registration_id(row["reg_id"]))}</h2>{state}'
         f'<span class="tray-says">{escape(place)}</span>{lines}</div>'
     )
 
@@ -141,15 +142,21 @@ def _credentials(story: Story, now: datetime, zone: ZoneInfo) -> None:
 def _facts(row: RowMapping, request: RowMapping | None, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
     told_of = [
         ("Hash of the number", row["individual_id_hash"]),
-        ("In the repository", f"{row['status']}, {row['attempts']} attempts{_dead(row, now, zone)}"),
+        ("In the repository", f"{row['status']}, {number(row['attempts'], 'attempt')}{_dead(row, now, zone)}"),
         ("Request id", str(row["request_id"]) if row["request_id"] else formats.ABSENT),
     ]
     if request is not None:
-        tried = f"{request['issuances']} issuances, {request['trn_retry_count']} retries{_dead(request, now, zone)}"
+        retries = number(request["trn_retry_count"], "retry", "retries")
+        tried = f"{number(request['issuances'], 'issuance')}, {retries}{_dead(request, now, zone)}"
         told_of.append(("At the generator", f"{request['status_code']}, {tried}"))
         if request["status_comment"]:
             told_of.append(("Said", request["status_comment"]))
     return told_of
+
+
+def number(count: int, one: str, many: str | None = None) -> str:
+    """1 attempt, 2 attempts."""
+    return f"{formats.count(count)} {one if count == 1 else many or f'{one}s'}"
 
 
 def _dead(row: RowMapping, now: datetime, zone: ZoneInfo) -> str:
@@ -161,7 +168,7 @@ def _dead(row: RowMapping, now: datetime, zone: ZoneInfo) -> str:
 
 def _issuance(one: RowMapping, zone: ZoneInfo) -> Sequence[str]:
     share = f"{one['uses']} of {one['uses_allowed']} uses, until {formats.local_time(one['expires_at'], zone)}" if one["expires_at"] else ""
-    event = f"published {one['published']} times, delivered {one['deliveries'] or 0} times" if one["published"] else ""
+    event = f"published {number(one['published'], 'time')}, delivered {number(one['deliveries'] or 0, 'time')}" if one["published"] else ""
     other = words.badge(one["event_status"]) if one["event_status"] else ""
     comment = f"<small>{escape(one['event_comment'])}</small>" if one["event_comment"] else ""
     return (

@@ -16,6 +16,7 @@ from pipeline.access import policy
 from pipeline.identity.numbers import Numbers, kind_of
 
 TYPED_MAX = 64  # a hash is the longest
+FIELD_PX = 330  # beside the views on a desktop
 KEY = "identity.find"
 ADDRESS = "registration"
 
@@ -34,7 +35,7 @@ def field() -> None:
         "Registration id, UIN or its hash, or request id",
         key=KEY,
         icon=":material/search:",
-        width=420,
+        width=FIELD_PX,
         max_chars=TYPED_MAX,
         on_change=perform,
         args=(_searched,),

@@ -1,8 +1,10 @@
 """One registration's timeline over the six steps: what each participant recorded and every message, in the order of time."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -19,6 +21,8 @@ from pipeline.packets.catalogue import catalogue
 
 MAX_ENTRIES = 120  # of one step; more come only with many attempts, and the newest are shown
 RECEIVER = "PACKET_RECEIVER"  # takes the upload in: the end of step 1
+DETAILS_SHOWN = 8  # of what a stage measured
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 HASH_SHOWN = 12  # characters of a hash by which people tell two apart
 
 
@@ -56,7 +60,7 @@ def _note(mine: Sequence[Entry], step: int, at_step: int, ended: str | None, zon
     first = formats.local_time(mine[0].at, zone)
     if step == at_step and ended is None:
         return f"since {first}"
-    return f"{first}, took {formats.duration(took)}"
+    return first if took < 1 else f"{first}, took {formats.duration(took)}"
 
 
 def _item(one: Entry, zone: ZoneInfo) -> str:
@@ -121,12 +125,12 @@ def _first_step(story: Story, known: People) -> Iterator[Entry]:
 
 def _second_step(story: Story, known: People) -> Iterator[Entry]:
     for one in story.transactions:
-        told = [("Sub-status", formats.words(one["sub_status_code"]))] if one["sub_status_code"] else []
+        told = [("Said", words.sub_status(one["sub_status_code"]))] if one["sub_status_code"] else []
         if one["attempt"] > 1:
             told.append(("Attempt", str(one["attempt"])))
         if one["actor_id"] is not None:
             told.append(("By", known.name(one["actor_id"]) or formats.ABSENT))
-        told += [(formats.words(str(key)), _value(value)) for key, value in list((one["details"] or {}).items())[:8]]
+        told += details_of(one["details"] or {})
         step = 1 if one["trn_type_code"] == RECEIVER else 2
         yield Entry(
             one["ended_at"], step, words.stage(one["trn_type_code"]), one["status_code"], told, one["reason"] or one["status_comment"]
@@ -146,10 +150,32 @@ def _second_step(story: Story, known: People) -> Iterator[Entry]:
         yield Entry(number["created_at"], 2, f"{words.KINDS.get(number['kind'], number['kind'])} given", None, told)
 
 
+def details_of(details: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a stage measured, in words; ids that other lines show, and what is empty, are left out."""
+    told = []
+    for key, value in list(details.items())[:DETAILS_SHOWN]:
+        said = None if key.endswith("Id") else _value(value)
+        if said:
+            told.append((_CAMEL.sub(" ", key).capitalize(), said))
+    return told
+
+
 def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {inner}" for key, inner in value.items())
-    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+        return ", ".join(f"{key} {_part(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value if not isinstance(one, dict | list)) or (f"{len(value)} looked at" if value else "")
+    return str(value)
+
+
+def _part(value: object) -> str:
+    """Of the checks of a component the ones that did not pass; what is not checked says nothing."""
+    if not isinstance(value, dict):
+        return str(value)
+    wrong = [str(name) for name, said in value.items() if said not in ("VERIFIED", "NOT_CHECKED")]
+    return f"differs: {', '.join(wrong)}" if wrong else "verified"
 
 
 def _third_step(story: Story) -> Iterator[Entry]:

@@ -83,7 +83,7 @@ def _processed(story: Story) -> Wait:
         case "REPROCESS_FAILED":
             return Wait(
                 2,
-                f"an admin: the stage {words.stage(head['stage']).lower()} has given up after {head['attempts']} attempts",
+                f"a decision: the stage {words.stage(head['stage']).lower()} has given up after {head['attempts']} attempts",
                 "ADMIN",
                 since,
             )
@@ -104,7 +104,7 @@ def _credential(story: Story, row: RowMapping) -> Wait | None:
     request = story.request(row["request_id"])
     if request is None or row["status"] in ("NEW", "FAILED"):
         if row["dead_at"] is not None:
-            return Wait(3, f"an admin: the request was given up after {row['attempts']} attempts", "ADMIN", row["dead_at"], None, about)
+            return Wait(3, f"a decision: the request was given up after {row['attempts']} attempts", "ADMIN", row["dead_at"], None, about)
         again = row["next_attempt_at"] if row["attempts"] else None
         return Wait(
             3, "the status handler" if again is None else "another attempt to ask for it", "SYSTEM", row["upd_dtimes"], again, about
@@ -118,7 +118,7 @@ def _credential(story: Story, row: RowMapping) -> Wait | None:
 
 def _issuing(request: RowMapping, about: str) -> Wait:
     if request["dead_at"] is not None:
-        return Wait(4, f"an admin: it was given up after {request['trn_retry_count']} retries", "ADMIN", request["dead_at"], None, about)
+        return Wait(4, f"a decision: it was given up after {request['trn_retry_count']} retries", "ADMIN", request["dead_at"], None, about)
     if request["status_code"] == "NEW" and not request["trn_retry_count"]:
         return Wait(4, "the credential to be issued", "SYSTEM", request["upd_dtimes"], None, about)
     return Wait(4, "another attempt to issue it", "SYSTEM", request["upd_dtimes"], request["next_attempt_at"], about)
@@ -131,7 +131,7 @@ def _stored(story: Story, request: RowMapping, about: str) -> Wait:
     since = request["issuance_date"] or request["upd_dtimes"]
     if last is None or last["event_status"] is None:
         if last is not None and last["delivery_dead_at"] is not None:
-            return Wait(5, "an admin: the hub could not deliver its event", "ADMIN", last["delivery_dead_at"], None, about)
+            return Wait(5, "a decision: the hub could not deliver its event", "ADMIN", last["delivery_dead_at"], None, about)
         failing = last is not None and bool(last["failing"])
         again = last["delivery_next_at"] if failing and last is not None else None
         return Wait(5, "the hub to deliver its event" + (" once more" if failing else ""), "SYSTEM", since, again, about)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dashboard import formats
 from dashboard.widgets.rows import mark
+from pipeline.identity.stages.base import SUB_STATUSES
 
 # The queues of identity.matching in the order in which they ask for somebody
 QUEUES: Mapping[str, str] = {
@@ -112,6 +113,11 @@ class Budget:
 def status(code: str | None) -> str:
     """A status in words."""
     return formats.ABSENT if code is None else STATUSES.get(code, (formats.words(code), "gray"))[0]
+
+
+def sub_status(code: str | None) -> str:
+    """A sub-status as its sentence; one that is none of the stages' in words of itself."""
+    return formats.ABSENT if code is None else SUB_STATUSES.get(code) or status(code)
 
 
 def badge(code: str | None) -> str:

@@ -194,6 +194,24 @@ def test_a_pair_that_waits_for_a_person_is_said_to_wait_for_an_admin(rt, people,
         assert "a person to decide whether two records are one person" in shown(test)
 
 
+@pytest.mark.parametrize("person", ["admin", "auditor"])
+def test_the_trace_page_draws_a_registrations_messages_and_leads_on(rt, people, stored, person):
+    with tab(rt, token_for(rt, getattr(people, person)), "trace", report=stored.reg_id) as test:
+        test.run()
+        assert not test.exception
+        assert "34 of 34 messages have come" in shown(test)
+        assert [one.proto.url for one in test.get("link_button")] == [f"/identity?registration={stored.reg_id}"]
+
+
+@pytest.mark.parametrize("person", ["teacher", "verifier", "supervisor", "officer"])
+def test_whoever_may_not_see_registrations_finds_none_on_the_trace_page(rt, people, stored, person):
+    with tab(rt, token_for(rt, getattr(people, person)), "trace", report=stored.reg_id) as test:
+        test.run()
+        assert not test.exception
+        assert "messages have come" not in shown(test)
+        assert "There is no report" in shown(test)
+
+
 def test_a_registration_that_is_not_there_is_none(rt, people):
     with rt.database.begin(people.admin.scope) as conn:
         assert identity_story.find(conn, "dj", reg_id="0" * 29) is None
