@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -61,3 +62,33 @@ def packets_of(rt: Runtime, registration_id: UUID) -> list[str]:
         rt, "SELECT packet FROM packet.log WHERE subject_kind = 'REGISTRATION' AND subject_id = :id ORDER BY id", id=registration_id
     )
     return [row.packet for row in found]
+
+
+class UploadingClient:
+    """A registration client as a job: uploads whatever was announced and is not there yet, as often as it takes."""
+
+    name = "client.upload"
+
+    def __init__(self, rt: Runtime) -> None:
+        self._rt = rt
+
+    def run_once(self, now: datetime) -> int:
+        waiting = rows(
+            self._rt,
+            """SELECT l.reg_id, l.synced_by, l.synced_at, a.username, a.roles, a.tenant_id
+               FROM regprc.registration_list l JOIN access.account a ON a.id = l.synced_by
+               WHERE NOT EXISTS (SELECT FROM regprc.registration r WHERE r.id = l.id) ORDER BY l.id LIMIT 100""",
+        )
+        scope = self._rt.masterdata.current().descendants
+        for row in waiting:
+            caller = Caller(UUID(int=0), row.synced_by, row.username, frozenset(row.roles), row.tenant_id, scope(row.tenant_id))
+            receive(self._rt, caller, make_packet(seed_of(row.reg_id), row.synced_at).files, now)
+        return len(waiting)
+
+    def waits_for(self, now: datetime) -> None:
+        return None
+
+
+def seed_of(reg_id: str) -> int:
+    """Of which seed a made packet is."""
+    return int(reg_id[10:15])

@@ -1,4 +1,4 @@
-"""Lives of a worker that may end by SIGKILL at any breath: `python -m tests.bench.mortal [payouts|credentials]`.
+"""Lives of a worker that may end by SIGKILL at any breath: `python -m tests.bench.mortal [payouts|credentials|registrations]`.
 
 Reads lines `NOW BREATHS` and answers each, when that life is over, with `killed` or `done`; with 0 breaths nothing kills it.
 A breath is taken before and after every statement, every commit, every request to the provider and every file that is written
@@ -19,14 +19,21 @@ import psycopg
 from pipeline.clock import SettableClock
 from pipeline.filestore.store import FileStore
 from pipeline.identity.flow import credential_jobs
+from pipeline.identity.stages.actions import pauses_job
+from pipeline.identity.stages.runner import StagesJob
 from pipeline.jobs.worker import run_until_idle
 from pipeline.payouts import provider
 from pipeline.payouts.jobs import payout_jobs
 from pipeline.runtime import open_runtime
 from pipeline.settings import load
+from tests.registrations import UploadingClient
 
 PLACES = ((psycopg.Cursor, "execute"), (psycopg.Connection, "commit"), (provider._Session, "send"), (FileStore, "put"), (FileStore, "get"))
-WORK = {"payouts": payout_jobs, "credentials": credential_jobs}
+WORK: dict[str, Callable[[Any], list[Any]]] = {
+    "payouts": payout_jobs,
+    "credentials": credential_jobs,
+    "registrations": lambda rt: [UploadingClient(rt), pauses_job(rt), StagesJob(rt)],
+}
 
 
 def live(work: str, now: str, breaths: int) -> None:
