@@ -10,7 +10,11 @@ from sqlalchemy import text
 from pipeline.audit.anchor import Anchors
 from pipeline.audit.verify import verify
 from pipeline.cli.main import main
+from pipeline.demo.registrations import applicant, make_packet
 from pipeline.errors import AppError
+from pipeline.identity.idrepo.store import demographics_of
+from pipeline.identity.numbers import Numbers
+from pipeline.identity.stages.runner import StagesJob
 from pipeline.jobs.worker import run_until_idle
 from pipeline.runtime import Runtime, assemble
 from pipeline.sealed import SEALED
@@ -19,6 +23,7 @@ from pipeline.vault.rotation import older, reseal
 from pipeline.work import sealing_follower
 from tests import factories
 from tests.integration.payout_house import open_house
+from tests.registrations import registration, rows, uploaded
 
 SHORT_LIVED = {"access.sign_in_flow.sealed"}  # gone after ten minutes, under whatever key
 
@@ -69,6 +74,26 @@ def test_after_a_rotation_everything_is_read_and_nothing_is_left_with_the_old_ke
             assert verify(conn, rt.keyring, Anchors(rt.settings)).faults == ()
             deeds = conn.execute(text("SELECT tenant_id FROM audit.event WHERE action = 'KEYS_ROTATED' ORDER BY 1")).scalars()
             assert list(deeds) == ["dj", "ncr"]
+
+
+def test_after_a_rotation_registrations_are_read_found_and_compared_as_before(rt: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(rt, monkeypatch)
+    admin = factories.account(rt, "DA-rotates", "DISTRICT_ADMIN")
+    person = replace(applicant(1, rt.clock.now()), employee_id="ROT1")
+    first = uploaded(rt, admin, made := make_packet(1, rt.clock.now(), person=person))
+    run_until_idle([StagesJob(rt)], rt.clock)
+    before = Numbers(rt).hash("dj", "HANDLE", "ROT1")
+    assert main(["rotate-keys", "--photos"]) == 0
+    rt.keyring.reload()
+    assert Numbers(rt).hash("dj", "HANDLE", "ROT1") == before
+    (identity,) = rows(rt, "SELECT * FROM idrepo.identity WHERE registration_id = :id", id=first.id)
+    assert demographics_of(rt, "idrepo.demographics", identity.id, identity.demographics_sealed)["phone"] == person.phone
+    for part in rows(rt, "SELECT id, name FROM regprc.component WHERE registration_id = :id", id=first.id):
+        assert rt.files.get(part.id, "original") == made.zips[part.name]
+        assert not rt.files.reseal(part.id), "it has the new key already"
+    again = uploaded(rt, admin, make_packet(2, rt.clock.now(), person=person))
+    run_until_idle([StagesJob(rt)], rt.clock)
+    assert registration(rt, again.id).sub_status_code == "DUPLICATE", "found by a hash of before, opened with the new key"
 
 
 def test_an_interrupted_rotation_is_seen_and_gone_on_with(

@@ -2,25 +2,28 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from pipeline.access.caller import Caller
 from pipeline.clock import SettableClock
 from pipeline.demo.registrations import SOURCE, Applicant, MadePacket, applicant, component, make_packet, sidecar, zipped
 from pipeline.errors import AppError
-from pipeline.identity.idrepo.store import biometrics, demographics_of
+from pipeline.identity.idrepo.store import ask_for, biometrics, demographics_of
 from pipeline.identity.numbers import Numbers, flaw
 from pipeline.identity.packet.archive import Archive
 from pipeline.identity.stages import actions, manual, runner
 from pipeline.identity.stages import rows as table
 from pipeline.identity.stages.actions import pauses_job
-from pipeline.identity.stages.base import SUB_STATUSES, Context, Verdict
+from pipeline.identity.stages.base import SUB_STATUSES, Context, Registration, Verdict
 from pipeline.identity.stages.runner import LEASE, StagesJob
 from pipeline.jobs.worker import run_until_idle
 from pipeline.runtime import Runtime
@@ -498,3 +501,59 @@ def test_what_the_sync_said_binds_the_sidecar(rt: Runtime, admin: Caller) -> Non
     assert (row.status_code, row.sub_status_code) == ("FAILED", "PACKET_MISMATCH")
     assert row.status_comment == f"optional: source of the sidecar is ELSEWHERE, announced is {SOURCE}"
     assert announced(rt, admin, [made])[0].error is None
+
+
+def test_two_registrations_of_one_person_at_the_same_moment_do_not_both_pass(rt: Runtime, admin: Caller) -> None:
+    """Two workers, each with one of them, let go at once."""
+    person = same_person(rt, 507)
+    ids = [uploaded(rt, admin, make_packet(next(SEEDS), rt.clock.now(), person=person)).id for _ in range(2)]
+    together = threading.Barrier(2)
+    with rt.database.worker() as conn:
+        held = [one for one in table.claim(conn, rt.clock.now(), rt.clock.now() + LEASE, 10) if one.id in ids]
+
+    def work(one: Registration) -> None:
+        together.wait(timeout=30)
+        StagesJob(rt)._lead(rt.masterdata.current(), one)
+
+    with ThreadPoolExecutor(2) as workers:
+        list(workers.map(work, held))
+    assert sorted(registration(rt, one).status_code for one in ids) == ["PROCESSED", "REJECTED"]
+
+
+def test_requests_that_a_new_partner_lacks_can_be_entered(rt: Runtime, admin: Caller) -> None:
+    row = processed(rt, admin)
+    (uin,) = rows(rt, "SELECT id FROM idrepo.identifier WHERE identity_id = :id", id=row.identity_id)
+    ask = ask_for(rt)
+    with pytest.raises(AppError, match="SDCRS_CREDENTIAL_STATE"):
+        acted(rt, admin, ask, uin.id)
+    rows(rt, "UPDATE idrepo.credential_request_status SET partner_id = 'GONE' WHERE registration_id = :id RETURNING id", id=row.id)
+    acted(rt, admin, ask, uin.id)
+    asked = rows(rt, "SELECT partner_id, status FROM idrepo.credential_request_status WHERE registration_id = :id ORDER BY id", id=row.id)
+    assert [tuple(one) for one in asked] == [("GONE", "NEW"), ("IDA", "NEW")]
+    assert packets_of(rt, row.id)[-1] == "23/01"
+    neighbour = account(rt, f"DA{uuid4().hex[:6]}", "DISTRICT_ADMIN", tenant_id="dj.ali-sabieh")
+    with pytest.raises(AppError, match="SDCRS_NOT_FOUND"):
+        acted(rt, neighbour, ask, uin.id)
+
+
+def test_a_claim_finds_what_is_due_by_its_index(rt: Runtime, admin: Caller) -> None:
+    """With thousands that are done or wait, no statement of the runner reads them all."""
+    filled = """
+        WITH lists AS (
+            INSERT INTO regprc.registration_list (id, tenant_id, state_id, reg_id, process, source, schema_version, supervisor_status,
+                                                  synced_by, synced_at)
+            SELECT gen_random_uuid(), 'dj.djibouti-ville', 'dj', '3' || lpad(n::text, 28, '0'), 'NEW', 'BENCH', '0.1', 'APPROVED', :by, :now
+            FROM generate_series(1, 5000) n RETURNING id, reg_id)
+        INSERT INTO regprc.registration (id, tenant_id, state_id, reg_id, process, source, schema_version, upload_number, status_code,
+                                         stage, next_attempt_at, received_by, received_at, modified_at)
+        SELECT id, 'dj.djibouti-ville', 'dj', reg_id, 'NEW', 'BENCH', '0.1', 1, 'REJECTED', 'VALIDATOR', :now, :by, :now, :now FROM lists
+        RETURNING id
+    """
+    rows(rt, filled, by=admin.account_id, now=rt.clock.now())
+    with rt.database.worker() as conn:
+        conn.execute(text("SELECT jobs.refresh_statistics()"))
+        claim = f"EXPLAIN {table._CLAIM.text}"
+        params = {"now": rt.clock.now(), "lease": rt.clock.now() + LEASE, "limit": 50}
+        plan = "\n".join(conn.execute(text(claim), params).scalars())
+    assert "registration_due" in plan, plan
+    assert "Seq Scan on registration" not in plan, plan

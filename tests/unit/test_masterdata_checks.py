@@ -44,6 +44,8 @@ RULES, RISK, PENALTIES = (
 )
 MESSAGES, SENDS, VILLE = "SDCRS/NotificationTemplate.json", "SDCRS/NotificationSend.json", "egov-location/dj.djibouti-ville.json"
 
+STAGES, SCHEMAS, PARTNERS = "IDENTITY/Stages.json", "IDENTITY/IdSchema.json", "IDENTITY/Partners.json"
+
 # file, the mistake, the field named, words of the detail
 MISTAKES = [
     # within one document
@@ -57,6 +59,24 @@ MISTAKES = [
     (RULES, lambda m: m[2]["condition"].update(treshold=5), "FraudRules[STD-003].condition.treshold", "did you mean threshold?"),
     (RULES, lambda m: m[2]["condition"].update(type="SPEED"), "FraudRules[STD-003].condition", "SPEED"),
     ("SDCRS/PayoutConfig.json", lambda m: m[0].update(amountPerReport=500.5), "PayoutConfig[STANDARD_PAYOUT].amountPerReport", "integer"),
+    # identity
+    (STAGES, lambda m: m["stages"].reverse(), "Stages.stages", "must be, in this order"),
+    (STAGES, lambda m: m["stages"].pop(1), "Stages.stages", "must be, in this order"),
+    (STAGES, lambda m: m["stages"].pop(4), "Stages.stages", "DEMO_DEDUPE and MANUAL_ADJUDICATION go together"),
+    (STAGES, lambda m: m["stages"][0].update(attempts=0), "Stages.stages[SECUREZONE_NOTIFICATION].attempts", "greater than or equal"),
+    (STAGES, lambda m: m["stages"].append(dict(m["stages"][0])), "Stages.stages", "SECUREZONE_NOTIFICATION is there twice"),
+    (STAGES, lambda m: m["pauseRules"][0].pop("defaultAction"), "Stages.pauseRules[HOTLISTED_OPERATOR]", "go together"),
+    (STAGES, lambda m: m["pauseRules"].append(dict(m["pauseRules"][0])), "Stages.pauseRules", "HOTLISTED_OPERATOR is there twice"),
+    (STAGES, lambda m: m["dedupe"].update(reviewScore=99), "Stages.dedupe", "reviewScore is above duplicateScore"),
+    (STAGES, lambda m: m["dedupe"].update(maxCandidates=201), "Stages.dedupe.maxCandidates", "200"),
+    (STAGES, lambda m: m["numbers"].update(blockedSequences=["1"]), "Stages.numbers.blockedSequences", "3 to 10 digits"),
+    (SCHEMAS, lambda m: m[0]["fields"].pop(1), "IdSchema[0.1].fields", "'fullName' does not exist"),
+    (SCHEMAS, lambda m: m[0]["fields"].append({"name": "phone", "kind": "TEXT"}), "IdSchema[0.1].fields", "phone is there twice"),
+    (SCHEMAS, lambda m: m[0]["fields"][1].update(pattern="("), "IdSchema[0].fields[fullName].pattern", "is no pattern"),
+    (SCHEMAS, lambda m: m[0].update(handleFields=["fullName"]), "IdSchema[0.1].handleFields", "'fullName' is no text field"),
+    (SCHEMAS, lambda m: m[0]["mandatory"][0].update(documents=["phone"]), "IdSchema[0.1].mandatory", "'phone' is no document"),
+    (PARTNERS, lambda m: m[0].update(attributes=["shoeSize"]), "Partners[IDA].attributes", "'shoeSize' does not exist"),
+    (PARTNERS, lambda m: m.append(dict(m[0])), "Partners", "IDA is there twice"),
     # tenants
     ("tenant/tenants.json", lambda m: m[0].update(timezone="Africa/Djibuti"), "tenants[dj].timezone", "is not a time zone"),
     ("tenant/tenants.json", lambda m: m[1].update(parentCode="dk"), "tenants[dj.djibouti-ville].parentCode", "'dk' does not exist"),

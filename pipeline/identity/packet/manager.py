@@ -15,6 +15,7 @@ _PARTS = text("""
     SELECT id, name, size_bytes, sha256, sidecar FROM regprc.component
     WHERE registration_id = :registration_id AND upload_number = :upload_number ORDER BY id LIMIT 16
 """)
+_IDS = text("SELECT id FROM regprc.component WHERE id > :after ORDER BY id LIMIT :limit")
 PERSON_COMPONENT = "id"  # where a field stands in several components, this one's counts
 
 
@@ -87,6 +88,11 @@ def parts_of(conn: Connection, registration_id: UUID, upload_number: int) -> lis
     """The components of one upload."""
     found = conn.execute(_PARTS, {"registration_id": registration_id, "upload_number": upload_number})
     return [PartRow(row.id, row.name, row.size_bytes, bytes(row.sha256), row.sidecar) for row in found]
+
+
+def component_ids(conn: Connection, after: UUID, limit: int) -> list[UUID]:
+    """The ids of stored components behind `after`, in order: a page of all that there are in the connection's scope."""
+    return list(conn.execute(_IDS, {"after": after, "limit": limit}).scalars())
 
 
 def fetch(files: FileStore, parts: Sequence[PartRow]) -> Packet:
