@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, TextClause, text
 from pipeline.masterdata.master import MasterData
 
 LATE = timedelta(minutes=15)  # no job waits so long by itself before it looks again, but for a backoff that is written down
+RECENT = timedelta(days=7)  # for what compares two whole tables: a hundred thousand rows take a second, and older cases were seen
 MOST = 1000  # rows of a list, and as many as one person retries at once
 
 Remedy = Literal[
@@ -97,7 +98,7 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "NO_REQUEST",
         "Processed, and a partner was not asked for",
-        "A number of an active identity has no row for a partner that is to have it.",
+        "A number of an identity of the last seven days has no row for a partner that is to have it.",
         "REQUEST",
         "admin",
         """SELECT r.id AS registration_id, n.id AS subject_id, r.tenant_id, r.processed_at AS since,
@@ -106,7 +107,7 @@ CHECKS: tuple[Check, ...] = (
            JOIN idrepo.identity d ON d.registration_id = r.id AND d.status_code = 'ACTIVATED'
            JOIN idrepo.identifier n ON n.identity_id = d.id AND n.status_code = 'ACTIVE'
            JOIN jsonb_to_recordset(CAST(:partners AS jsonb)) AS p(partner text, kind text) ON p.kind = n.kind
-           WHERE r.status_code = 'PROCESSED' AND r.processed_at < :before
+           WHERE r.status_code = 'PROCESSED' AND r.processed_at < :before AND r.processed_at > :recent
              AND NOT EXISTS (SELECT FROM idrepo.credential_request_status s
                              WHERE s.individual_id_hash = n.id_hash AND s.partner_id = p.partner)""",
     ),
@@ -122,12 +123,12 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "REQUEST_UNKNOWN",
         "Requested, and the generator knows nothing of it",
-        "The answer was taken for a success and was none, or the generator's row is gone.",
+        "Of the last seven days: an answer was taken for a success and was none, or the generator's row is gone.",
         "ASK_AGAIN",
         "admin",
         """SELECT s.registration_id, s.id AS subject_id, s.tenant_id, s.upd_dtimes AS since, s.status_comment AS comment
            FROM idrepo.credential_request_status s
-           WHERE s.status = 'REQUESTED' AND s.upd_dtimes < :before
+           WHERE s.status = 'REQUESTED' AND s.upd_dtimes < :before AND s.upd_dtimes > :recent
              AND NOT EXISTS (SELECT FROM credential.credential_transaction t WHERE t.id = s.request_id)""",
     ),
     _check(
@@ -213,13 +214,13 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "STORED_NOT_CACHED",
         "Stored, and not in the cache",
-        "The event says STORED and authentication does not know the number. Both are one transaction: somebody took it out.",
+        "Of the last seven days: an event says STORED and authentication does not know the number. Somebody took it out.",
         "ISSUE_AGAIN",
         "admin",
         """SELECT e.registration_id, e.credential_transaction_id AS subject_id, e.tenant_id, e.ended_at AS since,
                   e.status_comment AS comment
            FROM ida.credential_event_store e JOIN credential.credential_transaction t ON t.id = e.credential_transaction_id
-           WHERE e.status_code = 'STORED' AND NOT EXISTS (SELECT FROM ida.identity_cache c WHERE c.id = t.individual_id_hash)""",
+           WHERE e.status_code = 'STORED' AND e.ended_at > :recent AND NOT EXISTS (SELECT FROM ida.identity_cache c WHERE c.id = t.individual_id_hash)""",
     ),
     _check(
         "UNSAID",
@@ -277,7 +278,7 @@ def found(conn: Connection, md: MasterData, code: str, now: datetime, limit: int
 def _params(md: MasterData, now: datetime, limit: int) -> dict[str, Any]:
     wanted = {(partner.id, kind) for tenant in md.tenants() for partner in md.partners(tenant.id) for kind in partner.kinds}
     partners = json.dumps([{"partner": partner, "kind": kind} for partner, kind in sorted(wanted)])
-    return {"now": now, "before": now - LATE, "limit": limit, "partners": partners}
+    return {"now": now, "before": now - LATE, "recent": now - RECENT, "limit": limit, "partners": partners}
 
 
 def _of(statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any]:

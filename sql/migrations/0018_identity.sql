@@ -83,6 +83,7 @@ CREATE TABLE regprc.registration (
 CREATE INDEX registration_due ON regprc.registration (next_attempt_at, id) WHERE status_code IN ('PROCESSING', 'RESUMABLE', 'REPROCESS');
 CREATE INDEX registration_paused ON regprc.registration (resume_at) WHERE resume_at IS NOT NULL;
 CREATE INDEX registration_by_status ON regprc.registration (tenant_id, status_code, received_at);
+CREATE INDEX registration_processed ON regprc.registration (processed_at) WHERE status_code = 'PROCESSED';
 CREATE INDEX registration_by_identity ON regprc.registration (identity_id) WHERE identity_id IS NOT NULL;
 
 CREATE TABLE regprc.registration_transaction (
@@ -222,6 +223,8 @@ CREATE TABLE idrepo.credential_request_status (
 );
 CREATE INDEX credential_request_status_due ON idrepo.credential_request_status (next_attempt_at, id)
     WHERE status IN ('NEW', 'FAILED') AND dead_at IS NULL;
+CREATE INDEX credential_request_status_dead ON idrepo.credential_request_status (upd_dtimes) WHERE status = 'FAILED' AND dead_at IS NOT NULL;
+CREATE INDEX credential_request_status_asked ON idrepo.credential_request_status (upd_dtimes) WHERE status = 'REQUESTED';
 CREATE INDEX credential_request_status_of ON idrepo.credential_request_status (registration_id);
 CREATE INDEX credential_request_status_request ON idrepo.credential_request_status (request_id) WHERE request_id IS NOT NULL;
 
@@ -256,6 +259,10 @@ CREATE INDEX credential_transaction_due ON credential.credential_transaction (ne
 CREATE INDEX credential_transaction_of ON credential.credential_transaction (registration_id);
 CREATE INDEX credential_transaction_unanswered ON credential.credential_transaction (next_attempt_at, id)
     WHERE status_code = 'ISSUED' AND dead_at IS NULL;
+CREATE INDEX credential_transaction_issued ON credential.credential_transaction (issuance_date) WHERE status_code = 'ISSUED';
+CREATE INDEX credential_transaction_dead ON credential.credential_transaction (upd_dtimes) WHERE dead_at IS NOT NULL;
+CREATE INDEX credential_transaction_often ON credential.credential_transaction (upd_dtimes)
+    WHERE issuances >= 3 AND status_code NOT IN ('STORED', 'CANCELLED');
 
 CREATE TABLE credential.issuance (
     id              uuid        PRIMARY KEY,  -- the credential id
@@ -338,6 +345,7 @@ CREATE TABLE websub.delivery (
     UNIQUE (event_id, subscription_id),
     CHECK ((status_code = 'DELIVERED') = (delivered_at IS NOT NULL))
 );
+CREATE INDEX delivery_dead ON websub.delivery (dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX delivery_due ON websub.delivery (next_attempt_at, id) WHERE status_code IN ('NEW', 'FAILED') AND dead_at IS NULL;
 
 -- Steps 5 and 6: the authentication side ------------------------------------------------------------------------------------------
@@ -369,6 +377,9 @@ CREATE TABLE ida.credential_event_store (
 CREATE INDEX credential_event_store_due ON ida.credential_event_store (next_attempt_at, event_id) WHERE status_code IN ('NEW', 'FAILED');
 CREATE INDEX credential_event_store_unsaid ON ida.credential_event_store (next_attempt_at, event_id)
     WHERE ended_at IS NOT NULL AND acknowledged_at IS NULL;
+CREATE INDEX credential_event_store_given_up ON ida.credential_event_store (ended_at)
+    WHERE status_code IN ('FAILED_WITH_MAX_RETRIES', 'FAILED_NON_RECOVERABLE');
+CREATE INDEX credential_event_store_stored ON ida.credential_event_store (ended_at) WHERE status_code = 'STORED';
 CREATE INDEX credential_event_store_request ON ida.credential_event_store (credential_transaction_id);
 CREATE INDEX credential_event_store_of ON ida.credential_event_store (registration_id);
 
@@ -400,6 +411,7 @@ CREATE TABLE ida.auth_transaction (
     error_code       text,
     occurred_at      timestamptz NOT NULL
 );
+CREATE INDEX auth_transaction_by ON ida.auth_transaction (requested_by, occurred_at);
 CREATE INDEX auth_transaction_of ON ida.auth_transaction (individual_id_hash, occurred_at);
 
 -- Payees: a teacher whose credential and whose account are in one name ---------------------------------------------------------

@@ -27,11 +27,11 @@ WRONG_OF_A_NUMBER = 5  # in the window: a person mistypes twice; a name and a ye
 ASKED_BY_ONE = 120  # in the window: a desk with a queue, and no list that somebody walks through
 
 _COUNTS = text("""
-    SELECT count(*) FILTER (WHERE individual_id_hash = :id_hash AND NOT matched) AS wrong,
-           count(*) FILTER (WHERE requested_by = :by) AS asked
-    FROM ida.auth_transaction
-    WHERE occurred_at > :since AND (individual_id_hash = :id_hash OR requested_by = :by)
-      AND error_code IS DISTINCT FROM 'SDCRS_AUTH_THROTTLED'  -- who is stopped is not stopped longer for asking
+    SELECT (SELECT count(*) FROM ida.auth_transaction
+            WHERE individual_id_hash = :id_hash AND occurred_at > :since AND NOT matched
+              AND error_code IS DISTINCT FROM 'SDCRS_AUTH_THROTTLED') AS wrong,  -- who is stopped is not stopped longer for asking
+           (SELECT count(*) FROM ida.auth_transaction
+            WHERE requested_by = :by AND occurred_at > :since AND error_code IS DISTINCT FROM 'SDCRS_AUTH_THROTTLED') AS asked
 """)
 _LOCK = text("""
     SELECT id, tenant_id, demo_data_sealed, expiry_timestamp, transaction_limit, transactions_used FROM ida.identity_cache
