@@ -220,7 +220,8 @@ CHECKS: tuple[Check, ...] = (
         """SELECT e.registration_id, e.credential_transaction_id AS subject_id, e.tenant_id, e.ended_at AS since,
                   e.status_comment AS comment
            FROM ida.credential_event_store e JOIN credential.credential_transaction t ON t.id = e.credential_transaction_id
-           WHERE e.status_code = 'STORED' AND e.ended_at > :recent AND NOT EXISTS (SELECT FROM ida.identity_cache c WHERE c.id = t.individual_id_hash)""",
+           WHERE e.status_code = 'STORED' AND e.ended_at > :recent
+             AND NOT EXISTS (SELECT FROM ida.identity_cache c WHERE c.id = t.individual_id_hash)""",
     ),
     _check(
         "UNSAID",
