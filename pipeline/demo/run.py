@@ -19,6 +19,7 @@ from pipeline.access.passwords import hash_password
 from pipeline.audit.log import record
 from pipeline.clock import SettableClock
 from pipeline.database.engine import Database
+from pipeline.demo import identities
 from pipeline.demo.cast import Cast, cast
 from pipeline.demo.darkroom import PhotoOrder
 from pipeline.demo.payday import open_payday
@@ -156,6 +157,8 @@ def _live(past: Runtime, clock: SettableClock, wanted: Commission, say: Say) -> 
             payday.run(stories, Bar(say, "Captures and payouts", sum(story.next_step is not None for story in stories)))
     past.files.sync()
     _rate(past, stories)
+    visits = identities.planned(past, people, wanted.seed, now)
+    identities.register(past, clock, visits, now, Bar(say, "Registrations", len(visits)))
     say("Messages")
     run_until_idle([notifications_follower(past), *fraud_jobs(past)], clock)
 

@@ -166,6 +166,24 @@ def test_photos_are_stored_measured_and_traced_to_their_upload(rt, ask):
     assert pairs[0][0] == REPORTS  # dog and selfie of a report came in one upload
 
 
+def test_t12345_and_most_teachers_are_verified_payees_and_a_few_are_registered_in_another_name(ask):
+    found = dict(ask("SELECT a.username, y.status FROM payout.payee y JOIN access.account a ON a.id = y.account_id"))
+    assert found["T12345"] == "VERIFIED"
+    statuses = list(found.values())
+    assert 0 < statuses.count("MISMATCH") < len(statuses) / 5
+    assert set(statuses) == {"VERIFIED", "MISMATCH"}
+
+
+def test_the_identity_page_has_registrations_of_every_kind(ask):
+    statuses = {row.status_code: row.found for row in ask("SELECT status_code, count(*) AS found FROM regprc.registration GROUP BY 1")}
+    assert statuses["PAUSED"] >= 1
+    assert statuses["FAILED"] == 2
+    assert statuses["PROCESSED"] > 20
+    assert ask("SELECT count(*) AS found FROM regprc.registration_list WHERE uploaded_at IS NULL")[0].found == 2
+    left = ask("SELECT status_code, count(*) AS found FROM credential.credential_transaction GROUP BY 1")
+    assert {row.status_code for row in left} == {"STORED"}
+
+
 def test_messages_follow_from_the_past_in_both_languages(ask):
     assert {row[0] for row in ask("SELECT DISTINCT locale FROM sdcrs.notification")} == {"en_IN", "hi_IN"}
 
