@@ -100,7 +100,8 @@ def _again(rt: Runtime, item: Item) -> Publication:
     return publication(asked, partner_of(rt, request), item.data_share_url, item.signature, item.issuance_date, again=True)
 
 
-def _settle(conn: Connection, pairs: list[tuple[Item, Found]], now: datetime) -> None:
+def _settle(conn: Connection, outcomes: list[tuple[Item, Found | Failed]], now: datetime) -> None:
+    pairs = [(item, Found("UNDER_WAY", one) if isinstance(one, Failed) else one) for item, one in outcomes]
     unsaid = [item.event_id for item, found in pairs if found.what == "UNSAID"]
     published = [item.credential_id for item, found in pairs if found.what == "PUBLISHED"]
     if unsaid:

@@ -49,7 +49,7 @@ class Effect(Generic[Item, Outcome]):
     name: str
     claim: Callable[[Connection, datetime, datetime], list[Item]]  # now, end of the lease
     act: Callable[[list[Item]], Sequence[Outcome]]  # one outcome for each, in the same order
-    settle: Callable[[Connection, list[tuple[Item, Outcome]], datetime], None]
+    settle: Callable[[Connection, list[tuple[Item, Outcome | Failed]], datetime], None]
     waiting: TextClause  # `waiting` and `due` of what waits
 
 
@@ -67,7 +67,8 @@ class EffectJob(Generic[Item, Outcome]):
             items = self._effect.claim(conn, now, now + self._lease)
         if not items:
             return 0
-        pairs = list(zip(items, self._effect.act(items), strict=True))
+        outcomes = each(items, lambda some: self._effect.act(list(some)))  # what one raises is that one's failure
+        pairs = list(zip(items, outcomes, strict=True))
         try:
             self._settle(pairs)
         except Exception as error:  # one row's outcome cannot be written: the others' can
@@ -81,11 +82,11 @@ class EffectJob(Generic[Item, Outcome]):
             row = conn.execute(self._effect.waiting).one()
         return (row.waiting, row.due) if row.waiting else None
 
-    def _settle(self, pairs: list[tuple[Item, Outcome]]) -> None:
+    def _settle(self, pairs: list[tuple[Item, Outcome | Failed]]) -> None:
         with self._rt.database.worker() as conn:
             self._effect.settle(conn, pairs, self._rt.clock.now())
 
-    def _settle_each(self, pairs: list[tuple[Item, Outcome]]) -> None:
+    def _settle_each(self, pairs: list[tuple[Item, Outcome | Failed]]) -> None:
         for pair in pairs:
             try:
                 self._settle([pair])

@@ -56,8 +56,8 @@ class LocalDataShare:
         return each(urls, self._fetch)
 
     def _fetch(self, urls: Sequence[str]) -> list[bytes | Failed]:
-        places = {url: shares.place_of(url) for url in urls if url.startswith(self._base_url)}
-        known = [url for url in urls if places.get(url) is not None]
+        places = {url: shares.place_of(url) for url in urls}  # whatever host it names: the key alone opens
+        known = [url for url in urls if places[url] is not None]
         asked = [place for url in known if (place := places[url]) is not None]
         found = iter(shares.fetch(self._rt, asked, self._rt.clock.now()))
         outcomes = [next(found) if url in known else AppError("SDCRS_NOT_FOUND", kind="share", id="of this address") for url in urls]

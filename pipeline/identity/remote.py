@@ -5,6 +5,7 @@ came back unread or late is unknown: the same is asked again under the same ids.
 """
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-from pipeline.identity.datashare.shares import MAX_BYTES, place_of
+from pipeline.identity.datashare.shares import MAX_BYTES, PATH, place_of
 from pipeline.identity.effect import FINAL, Failed
 from pipeline.identity.messages import (
     About,
@@ -38,7 +39,9 @@ from pipeline.runtime import Runtime
 
 CONNECT_S, READ_S = 3.0, 20.0  # issuing encrypts and writes a file; everything else takes milliseconds
 LINES = 8
+START_WITHIN_S = 60.0  # of a round: with the longest call it ends before its lease
 UNREADABLE = "UNREADABLE_ANSWER"
+NOT_SENT = Failed("NOT_SENT", "the round's time was up")
 
 Value = TypeVar("Value")
 Given = TypeVar("Given")
@@ -53,7 +56,10 @@ class Remote:
 
     def ask(self, calls: Sequence[tuple[str, Any]], read: Callable[[Any], Value]) -> list[Value | Failed]:
         """POST each body in its envelope to its path and read `response` of what comes back."""
-        return self._lines.run([partial(self._ask, path=path, request=request, read=read) for path, request in calls])
+        last_start = time.monotonic() + START_WITHIN_S
+        return self._lines.run(
+            [partial(self._ask, path=path, request=request, read=read, last_start=last_start) for path, request in calls]
+        )
 
     def send(self, path: str, content_type: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> Reply | Failed:
         """POST other bytes; what came back when it is 2xx."""
@@ -62,9 +68,12 @@ class Remote:
 
     def fetch(self, urls: Sequence[str]) -> list[bytes | Failed]:
         """GET each address."""
-        return self._lines.run([partial(self._fetch, url=url) for url in urls])
+        last_start = time.monotonic() + START_WITHIN_S
+        return self._lines.run([partial(self._fetch, url=url, last_start=last_start) for url in urls])
 
-    def _ask(self, line: Line, *, path: str, request: Any, read: Callable[[Any], Value]) -> Value | Failed:
+    def _ask(self, line: Line, *, path: str, request: Any, read: Callable[[Any], Value], last_start: float) -> Value | Failed:
+        if time.monotonic() > last_start:
+            return NOT_SENT
         now = self.rt.clock.now()
         envelope = {"id": f"sdcrs.{self._audience}", "version": "1.0", "requesttime": now.isoformat(), "request": request}
         answer = self._send(line, path=path, sent=[("Content-Type", "application/json")], body=json.dumps(envelope).encode())
@@ -81,11 +90,14 @@ class Remote:
         except WireError as error:
             return Failed(error.why, error.detail)
 
-    def _fetch(self, line: Line, *, url: str) -> bytes | Failed:
-        if place_of(url) is None or not url.startswith(f"{self.base_url}/"):
-            return Failed("SDCRS_NOT_FOUND", "the address is none of this data share", final=True)
-        try:
-            answer = _good(line.send("GET", url, [self._token()], b"", CONNECT_S, READ_S, MAX_BYTES))
+    def _fetch(self, line: Line, *, url: str, last_start: float) -> bytes | Failed:
+        place = place_of(url)
+        if place is None:
+            return Failed("SDCRS_NOT_FOUND", "the address is none of a share", final=True)
+        if time.monotonic() > last_start:
+            return NOT_SENT
+        try:  # asked where the settings say, whatever host the address names: an event leads nowhere else
+            answer = _good(line.send("GET", f"{self.base_url}{PATH}/{'/'.join(place)}", [self._token()], b"", CONNECT_S, READ_S, MAX_BYTES))
         except WireError as error:
             return Failed(error.why, error.detail)
         return answer if isinstance(answer, Failed) else answer.body

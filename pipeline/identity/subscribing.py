@@ -1,5 +1,6 @@
 """Our own subscriptions: asked for by themselves, renewed in time, and confirmed when the hub asks whether they were meant."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ LOOK_EVERY = timedelta(minutes=1)  # whether all are there; one small query each
 AUTHENTICATION_PATH = "/idauthentication/v1/internal/callback/"
 GENERATOR_PATH = "/credentialrequest/v1/callback/notifyStatus"
 NAME = "identity.subscribe"
+
+LOGGER = logging.getLogger(__name__)
 
 
 def own_base(settings: Settings) -> str:
@@ -52,8 +55,11 @@ class SubscribeJob:
             wanted = Subscription(topic, callback, own_secret(self._rt.keyring, topic), LEASE_S)
             until = self._hub.holds_until(wanted, now)
             if until is None or until - now < timedelta(seconds=LEASE_S / 2):
-                self._hub.subscribe(wanted)
-                asked += 1
+                refused = self._hub.subscribe(wanted)
+                if refused is None:
+                    asked += 1
+                else:
+                    LOGGER.warning("The hub takes no subscription to %s: %s", topic, refused.comment)
         return asked
 
     def waits_for(self, now: datetime) -> tuple[int, datetime] | None:  # noqa: ARG002 - nobody waits for a renewal

@@ -15,6 +15,9 @@ from pipeline.identity.websub.outward import Outward
 from pipeline.identity.websub.verify import verify_job
 from pipeline.jobs.worker import run_until_idle
 from pipeline.runtime import Runtime
+from pipeline.sealed import SEALED
+from pipeline.vault.keys import add_key
+from pipeline.vault.rotation import older, reseal
 from tests.identity_rows import state_of, waiting
 
 TOPIC = "IDA/CREDENTIAL_ISSUED"
@@ -158,3 +161,34 @@ def test_files_of_shares_are_erased_some_time_after_their_end(rt: Runtime, jobs,
     with pytest.raises(Exception, match="SDCRS_NOT_FOUND"):
         rt.files.get(share.id, "original")
     assert erase_expired(rt, clock.now()) == 0
+
+
+def test_a_rotation_of_keys_in_the_midst_of_the_flow_stops_nothing(rt: Runtime, jobs, clock) -> None:
+    by_name = {job.name: job for job in jobs}
+    under_way = [waiting(rt) for _ in range(2)]
+    for name in ("identity.request", "identity.issue"):
+        by_name[name].run_once(clock.now())
+    assert add_key(rt.keyring) == rt.keyring.current
+    late = waiting(rt)
+    run_until_idle(jobs, clock)
+    assert [state_of(rt, one).transaction for one in (*under_way, late)] == ["STORED"] * 3
+    for _ in reseal(rt.database, rt.keyring, SEALED):
+        pass
+    with rt.database.worker() as conn:
+        assert older(conn, rt.keyring, SEALED) == {}
+    after = waiting(rt)
+    run_until_idle(jobs, clock)
+    assert state_of(rt, after).transaction == "STORED"
+
+
+def test_a_request_that_cannot_be_read_fails_alone_and_the_others_go_on(rt: Runtime, jobs, clock) -> None:
+    by_name = {job.name: job for job in jobs}
+    bad, good = waiting(rt), waiting(rt)
+    by_name["identity.request"].run_once(clock.now())
+    request_id = state_of(rt, bad).request_id
+    with rt.database.worker() as conn:
+        spoil = text("UPDATE credential.credential_transaction SET request_sealed = :sealed WHERE id = :id")
+        conn.execute(spoil, {"id": request_id, "sealed": rt.vault.seal("credential.request", str(request_id), b"{}")})
+    run_until_idle(jobs, clock)
+    assert (state_of(rt, bad).transaction, state_of(rt, good).transaction) == ("FAILED", "STORED")
+    assert state_of(rt, bad).status_comment == "SDCRS_INTERNAL: KeyError"

@@ -3,6 +3,7 @@
 Others are called only where the operator's list and the rules of pipeline/outbound/addresses.py let them be.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from pipeline.outbound.lines import Lines
 from pipeline.outbound.wire import Line, WireError
 
 CONNECT_S, READ_S = 3.0, 7.0  # a callback stores and answers; what it does with it is its own job
+START_WITHIN_S = 20.0  # of a round: the other jobs wait for it
 LINES = 8  # calls at once: one slow subscriber does not hold up the rest
 MAX_CHALLENGE_BYTES = 1024  # ours has 43; whoever answers more answers something else
 
@@ -49,7 +51,8 @@ class Outward:
                 outside += indexes
             else:
                 outcomes.update(zip(indexes, own.take([_arrival(calls[index]) for index in indexes]), strict=True))
-        answers = self._lines.run([partial(_post, call=calls[index]) for index in outside])
+        last_start = time.monotonic() + START_WITHIN_S
+        answers = self._lines.run([partial(_post, call=calls[index], last_start=last_start) for index in outside])
         outcomes.update(zip(outside, answers, strict=True))
         return [outcomes[index] for index in range(len(calls))]
 
@@ -70,7 +73,9 @@ def _arrival(call: Call) -> tuple[Headers, bytes]:
     return {name.lower(): value for name, value in call.headers.items()}, call.content
 
 
-def _post(line: Line, *, call: Call) -> Delivered | Failed:
+def _post(line: Line, *, call: Call, last_start: float) -> Delivered | Failed:
+    if time.monotonic() > last_start:
+        return Failed("NOT_SENT", "others took the round's time")
     try:
         return Delivered(line.post(call.callback, list(call.headers.items()), call.content, CONNECT_S, READ_S).status)
     except WireError as error:

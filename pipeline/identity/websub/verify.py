@@ -18,7 +18,7 @@ from pipeline.identity.websub.outward import Outward
 from pipeline.runtime import Runtime
 
 NAME = "identity.subscriptions"
-BATCH = 20  # they are asked one after the other, and each may take ten seconds
+BATCH = 8  # they are asked one after the other, and each may take ten seconds of the lease
 ENDED = "the lease ran out"
 
 _LAPSED = text("""
