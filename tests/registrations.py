@@ -1,8 +1,10 @@
 """Registrations for tests: announced and uploaded through the product's own commands."""
 
+import hashlib
 import os
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,12 +13,14 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.access.caller import Caller
-from pipeline.demo.registrations import MadePacket, make_packet
+from pipeline.demo.registrations import MadePacket, applicant, make_packet, sidecar, zipped
+from pipeline.identity.packet.archive import Archive
 from pipeline.identity.registration.sync import Synced, sync
 from pipeline.identity.registration.upload import Received, receive
 from pipeline.runtime import Runtime
 from tests.factories import VILLE
 
+SAMPLE_AT = datetime(2022, 1, 28, 22, 36, 18, tzinfo=UTC)
 SAMPLE_ID = "10001100771006920220128223618"
 COMPONENTS = ("id", "evidence", "optional")
 
@@ -28,6 +32,38 @@ def sample_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no sample registration packet here; set SDCRS_REGISTRATION to its folder")
     return folder
+
+
+def sample() -> MadePacket:
+    """The sample packet as the maker's packets are."""
+    folder = sample_folder()
+    zips = {name: (folder / f"{SAMPLE_ID}_{name}.zip").read_bytes() for name in COMPONENTS}
+    sidecars = {name: (folder / f"{SAMPLE_ID}_{name}.json").read_bytes() for name in COMPONENTS}
+    return MadePacket(SAMPLE_ID, applicant(0, SAMPLE_AT), zips, sidecars)
+
+
+def renamed(packet: MadePacket, reg_id: str) -> MadePacket:
+    """The sample under another registration id, its hashes untouched."""
+    zips = {name: _rezipped(data, lambda files: files, reg_id) for name, data in packet.zips.items()}
+    return replace(packet, reg_id=reg_id, zips=zips, sidecars={name: sidecar(reg_id, name, SAMPLE_AT) for name in zips})
+
+
+def repaired(packet: MadePacket) -> MadePacket:
+    """The sample with the hash that its id component's files make."""
+
+    def rehash(files: dict[str, bytes]) -> dict[str, bytes]:
+        order = ("individualBiometrics_bio_CBEFF.xml", "ID.json", "proofOfAddress.pdf", "proofOfIdentity.pdf", "proofOfRelationship.pdf")
+        digest = hashlib.sha256(b"".join(files[name] for name in order)).hexdigest().upper()
+        return files | {"packet_data_hash.txt": digest.encode()}
+
+    return packet.with_component("id", _rezipped(packet.zips["id"], rehash, packet.reg_id))
+
+
+def _rezipped(data: bytes, change: Callable[[dict[str, bytes]], dict[str, bytes]], reg_id: str) -> bytes:
+    read = Archive("id", data)
+    files = {name: read.read(name) for name in read.names}
+    files["packet_meta_info.json"] = files["packet_meta_info.json"].replace(SAMPLE_ID.encode(), reg_id.encode())
+    return zipped(change(files))
 
 
 def announced(rt: Runtime, caller: Caller, packets: Sequence[MadePacket], tenant_id: str = VILLE) -> list[Synced]:

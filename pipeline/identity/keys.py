@@ -26,7 +26,23 @@ ENCRYPTED_AS = ("ECDH-ES+A256KW", "A256GCM")
 TYPE = "credential+jws"  # a signature of ours over something else is never taken for a credential
 MAX_HEADER = 2048  # characters; ours have some hundred and, encrypted, three hundred
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of the curve
+MAX_TOKEN_BYTES = 16 * 1024 * 1024  # of a part in base64: what a data share holds, encoded twice; the library's own limits are for messages
 _KID = re.compile(r"([A-Za-z0-9_-]{1,64})\.(credential|partner\.[A-Za-z0-9._-]{1,64})")
+
+
+class _Signing(jws.JWSRegistry):
+    """The library's checks, with room for biometrics."""
+
+    max_payload_length = MAX_TOKEN_BYTES
+
+
+class _Encryption(jwe.JWERegistry):
+    """The same for what is encrypted."""
+
+    max_ciphertext_length = MAX_TOKEN_BYTES
+
+
+_SIGNING, _ENCRYPTION = _Signing(algorithms=[SIGNED_AS]), _Encryption(algorithms=list(ENCRYPTED_AS))
 
 
 def partner_purpose(partner_id: str) -> str:
@@ -45,7 +61,7 @@ def sign(keyring: Keyring, payload: bytes) -> str:
     """The payload as a compact JWS of the current key."""
     key_id = keyring.current  # asked once: a rotation may come in between
     header = {"alg": SIGNED_AS, "typ": TYPE, "kid": f"{key_id}.{SIGNING}"}
-    return jws.serialize_compact(header, payload, _key(keyring, key_id, SIGNING), algorithms=[SIGNED_AS])
+    return jws.serialize_compact(header, payload, _key(keyring, key_id, SIGNING), registry=_SIGNING)
 
 
 def verified(keyring: Keyring, token: str) -> bytes:
@@ -55,7 +71,7 @@ def verified(keyring: Keyring, token: str) -> bytes:
         key_id, purpose = _kid(header)
         if purpose != SIGNING or header.get("typ") != TYPE:
             raise ValueError("not signed as a credential")
-        return jws.deserialize_compact(token, _key(keyring, key_id, SIGNING), algorithms=[SIGNED_AS]).payload
+        return jws.deserialize_compact(token, _key(keyring, key_id, SIGNING), registry=_SIGNING).payload
     except (JoseError, ValueError, TypeError, AppError) as error:
         raise AppError("SDCRS_CREDENTIAL_SIGNATURE") from error
 
@@ -71,7 +87,7 @@ def encrypt(keyring: Keyring, partner_id: str, plaintext: bytes) -> str:
     key_id, purpose = keyring.current, partner_purpose(partner_id)
     algorithm, content = ENCRYPTED_AS
     header = {"alg": algorithm, "enc": content, "kid": f"{key_id}.{purpose}"}
-    return jwe.encrypt_compact(header, plaintext, _key(keyring, key_id, purpose), algorithms=list(ENCRYPTED_AS))
+    return jwe.encrypt_compact(header, plaintext, _key(keyring, key_id, purpose), registry=_ENCRYPTION)
 
 
 def decrypt(keyring: Keyring, partner_id: str, token: str) -> bytes:
@@ -80,7 +96,7 @@ def decrypt(keyring: Keyring, partner_id: str, token: str) -> bytes:
         key_id, purpose = _kid(_header(token))
         if purpose != partner_purpose(partner_id):
             raise ValueError("encrypted for somebody else")
-        plaintext = jwe.decrypt_compact(token, _key(keyring, key_id, purpose), algorithms=list(ENCRYPTED_AS)).plaintext
+        plaintext = jwe.decrypt_compact(token, _key(keyring, key_id, purpose), registry=_ENCRYPTION).plaintext
     except (JoseError, ValueError, TypeError, AppError) as error:
         raise AppError("SDCRS_CREDENTIAL_PARTNER") from error
     if plaintext is None:

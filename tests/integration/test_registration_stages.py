@@ -1,12 +1,11 @@
 """A registration on its way through the stages: what each decides, what people do with it, and that nothing gets stuck in silence."""
 
-import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +14,7 @@ from sqlalchemy import text
 
 from pipeline.access.caller import Caller
 from pipeline.clock import SettableClock
-from pipeline.demo.registrations import SOURCE, Applicant, MadePacket, applicant, component, make_packet, sidecar, zipped
+from pipeline.demo.registrations import SOURCE, Applicant, applicant, component, make_packet, sidecar
 from pipeline.errors import AppError
 from pipeline.identity.idrepo.store import ask_for, biometrics, demographics_of
 from pipeline.identity.numbers import Numbers, flaw
@@ -28,10 +27,9 @@ from pipeline.identity.stages.runner import LEASE, StagesJob
 from pipeline.jobs.worker import run_until_idle
 from pipeline.runtime import Runtime
 from tests.factories import account
-from tests.registrations import COMPONENTS, SAMPLE_ID, announced, packets_of, registration, rows, sample_folder, uploaded
+from tests.registrations import announced, packets_of, registration, renamed, repaired, rows, sample, uploaded
 
 SEEDS = iter(range(20_000, 30_000))
-SAMPLE_AT = datetime(2022, 1, 28, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +117,7 @@ def test_of_the_sample_packet_two_components_are_verified_and_the_third_is_named
 
 
 def test_a_repaired_copy_of_the_sample_packet_is_sent_again_and_processed(rt: Runtime, admin: Caller) -> None:
-    wrong = replace_id(sample(), "2" * 29)
+    wrong = renamed(sample(), "2" * 29)
     received = uploaded(rt, admin, wrong)
     run(rt)
     assert registration(rt, received.id).status_code == "FAILED"
@@ -129,39 +127,6 @@ def test_a_repaired_copy_of_the_sample_packet_is_sent_again_and_processed(rt: Ru
     run(rt)
     row = registration(rt, received.id)
     assert (row.status_code, row.upload_number) == ("PROCESSED", 2), row.status_comment
-
-
-def sample() -> MadePacket:
-    """The sample packet as the maker's packets are."""
-    folder = sample_folder()
-    zips = {name: (folder / f"{SAMPLE_ID}_{name}.zip").read_bytes() for name in COMPONENTS}
-    sidecars = {name: (folder / f"{SAMPLE_ID}_{name}.json").read_bytes() for name in COMPONENTS}
-    nobody = applicant(0, SAMPLE_AT)
-    return MadePacket(SAMPLE_ID, nobody, zips, sidecars)
-
-
-def replace_id(packet: MadePacket, reg_id: str) -> MadePacket:
-    """The same packet under another registration id, its hashes untouched."""
-    zips = {name: rezipped(data, lambda files: files, reg_id) for name, data in packet.zips.items()}
-    return replace(packet, reg_id=reg_id, zips=zips, sidecars={name: sidecar(reg_id, name, SAMPLE_AT) for name in zips})
-
-
-def rezipped(data: bytes, change: Callable[[dict[str, bytes]], Mapping[str, bytes]], reg_id: str = SAMPLE_ID) -> bytes:
-    read = Archive("id", data)
-    files = {name: read.read(name) for name in read.names}
-    files["packet_meta_info.json"] = files["packet_meta_info.json"].replace(SAMPLE_ID.encode(), reg_id.encode())
-    return zipped(change(files))
-
-
-def repaired(packet: MadePacket) -> MadePacket:
-    """The packet with the hash that its id component's files make."""
-
-    def rehash(files: dict[str, bytes]) -> dict[str, bytes]:
-        order = ("individualBiometrics_bio_CBEFF.xml", "ID.json", "proofOfAddress.pdf", "proofOfIdentity.pdf", "proofOfRelationship.pdf")
-        digest = hashlib.sha256(b"".join(files[name] for name in order)).hexdigest().upper()
-        return files | {"packet_data_hash.txt": digest.encode()}
-
-    return packet.with_component("id", rezipped(packet.zips["id"], rehash, packet.reg_id))
 
 
 # what stands in the packet, how it fails, in which stage

@@ -94,3 +94,9 @@ def test_a_service_token_is_for_one_participant_and_a_minute(keyring) -> None:
         ("websub", "", 1_000_050),
     ):
         assert code(check_service, keyring, audience, sent, now_s) == "SDCRS_NOT_SIGNED_IN"
+
+
+def test_biometrics_of_many_megabytes_are_encrypted_signed_and_opened_again(keyring: Keyring) -> None:
+    biometrics = b"\x00\x01" * 2_500_000
+    whole = keys.sign(keyring, keys.encrypt(keyring, "IDA", biometrics).encode())
+    assert keys.decrypt(keyring, "IDA", keys.verified(keyring, whole).decode()) == biometrics
