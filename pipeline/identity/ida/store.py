@@ -5,7 +5,6 @@ share, a wrong signature, data for another partner) ends at once with its reason
 """
 
 import json
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +15,7 @@ from sqlalchemy import Connection, Row, text
 from pipeline.errors import AppError
 from pipeline.identity import keys
 from pipeline.identity.backoff import STORING
-from pipeline.identity.effect import BATCH, Effect, EffectJob, Failed, failure_of
+from pipeline.identity.effect import Effect, EffectJob, Failed, failure_of
 from pipeline.identity.ports import DataShare
 from pipeline.packets.log import identity_header, write_packets
 from pipeline.runtime import Runtime
@@ -24,6 +23,7 @@ from pipeline.runtime import Runtime
 NAME = "identity.store"
 SEALED = "ida.demographics"
 GONE = "SDCRS_NOT_FOUND"
+DOWNLOADS = 40  # a round: each holds up to some megabytes of biometrics in memory
 
 _CLAIM = text("""
     WITH due AS (
@@ -37,11 +37,8 @@ _CACHE = text("""
     INSERT INTO ida.identity_cache AS c
         (id, tenant_id, state_id, token_id, demo_data_sealed, bio_data, credential_transaction_id, credential_id, event_id,
          expiry_timestamp, transaction_limit, cr_dtimes, upd_dtimes)
-    SELECT v.id, v.tenant_id, v.state_id, v.token_id, v.demo_data_sealed, decode(v.bio_data, 'base64'), v.credential_transaction_id,
-           v.credential_id, v.event_id, v.expiry_timestamp, v.transaction_limit, :now, :now
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-        AS v(id text, tenant_id text, state_id text, token_id text, demo_data_sealed text, bio_data text, credential_transaction_id uuid,
-             credential_id uuid, event_id uuid, expiry_timestamp timestamptz, transaction_limit int)
+    VALUES (:id, :tenant_id, :state_id, :token_id, :demo_data_sealed, :bio_data, :credential_transaction_id, :credential_id, :event_id,
+            :expiry_timestamp, :transaction_limit, :now, :now)
     ON CONFLICT (id) DO UPDATE
     SET tenant_id = excluded.tenant_id, token_id = excluded.token_id, demo_data_sealed = excluded.demo_data_sealed,
         bio_data = excluded.bio_data, credential_transaction_id = excluded.credential_transaction_id,
@@ -91,7 +88,7 @@ def store_job(rt: Runtime, datashare: DataShare) -> EffectJob[Item, Outcome]:
 
 
 def _claim(conn: Connection, now: datetime, lease: datetime) -> list[Item]:
-    items = sorted(conn.execute(_CLAIM, {"now": now, "lease": lease, "limit": BATCH}), key=lambda row: str(row.event_id))
+    items = sorted(conn.execute(_CLAIM, {"now": now, "lease": lease, "limit": DOWNLOADS}), key=lambda row: str(row.event_id))
     write_packets(conn, [_header(step, item, now) for item in items for step in ("25/04", "25/05")])
     return items
 
@@ -111,18 +108,18 @@ def _cache_row(rt: Runtime, item: Item, downloaded: bytes) -> dict[str, Any]:
         raise AppError("SDCRS_CREDENTIAL_MISMATCH")
     subject = said["subject"]
     demographics = keys.decrypt(rt.keyring, said["partnerId"], said["demographics"])
-    bio = said["biometrics"]
+    bio, expires_at = said["biometrics"], subject["expiryTimestamp"]
     return {
         "id": subject["idHash"],
         "tenant_id": said["tenantId"],
         "state_id": said["stateId"],
         "token_id": subject["tokenId"],
         "demo_data_sealed": rt.vault.seal(SEALED, subject["idHash"], demographics),
-        "bio_data": None if bio is None else b64encode(bio.encode()).decode(),
-        "credential_transaction_id": str(item.credential_transaction_id),
-        "credential_id": str(item.credential_id),
-        "event_id": str(item.event_id),
-        "expiry_timestamp": subject["expiryTimestamp"],
+        "bio_data": None if bio is None else bio.encode(),
+        "credential_transaction_id": item.credential_transaction_id,
+        "credential_id": item.credential_id,
+        "event_id": item.event_id,
+        "expiry_timestamp": None if expires_at is None else datetime.fromisoformat(expires_at),
         "transaction_limit": subject["transactionLimit"],
     }
 
@@ -137,7 +134,7 @@ def _settle(conn: Connection, pairs: list[tuple[Item, Outcome]], now: datetime) 
             if item.event_id in stored:
                 newest[row["id"]] = row
         if newest:
-            conn.execute(_CACHE, {"rows": json.dumps(list(newest.values())), "now": now})
+            conn.execute(_CACHE, [{**row, "now": now} for row in newest.values()])
     rows = [_failed(item, outcome, now) for item, outcome in pairs if isinstance(outcome, Failed)]
     if rows:
         conn.execute(_FAILED, {"rows": json.dumps(rows), "now": now})
