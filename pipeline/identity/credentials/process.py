@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, text
 
 from pipeline.identity.backoff import COMPARING, ISSUING
 from pipeline.identity.credentials.generator import opened, without_number
-from pipeline.identity.effect import BATCH, Effect, EffectJob, Failed, failure_of
+from pipeline.identity.effect import Effect, EffectJob, Failed, failure_of
 from pipeline.identity.messages import Issued, IssueRequest
 from pipeline.identity.ports import CredentialService
 from pipeline.ids import uuid7
@@ -23,6 +23,7 @@ from pipeline.packets.log import identity_header, write_packets
 from pipeline.runtime import Runtime
 
 NAME = "identity.issue"
+ISSUED_TOGETHER = 40  # a round: each holds its biometrics in memory, plain, encrypted and signed
 
 _DUE = text("""
     SELECT q.id, q.tenant_id, q.issuances, i.id AS credential_id, i.share_id, i.event_id, i.status_code AS issuance
@@ -95,7 +96,7 @@ def process_job(rt: Runtime, service: CredentialService) -> EffectJob[Item, Outc
 
 
 def _claim(conn: Connection, now: datetime, lease: datetime) -> list[Item]:
-    due = conn.execute(_DUE, {"now": now, "limit": BATCH}).all()
+    due = conn.execute(_DUE, {"now": now, "limit": ISSUED_TOGETHER}).all()
     if not due:
         return []
     ids: dict[UUID, tuple[UUID, UUID]] = {}
