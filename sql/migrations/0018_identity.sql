@@ -401,6 +401,9 @@ CREATE TABLE ida.identity_cache (
     CHECK (transaction_limit IS NULL OR transactions_used <= transaction_limit)
 );
 
+-- what is encrypted does not get smaller: trying it costs more than all the rest
+ALTER TABLE ida.identity_cache ALTER COLUMN bio_data SET STORAGE EXTERNAL;
+
 CREATE TABLE ida.auth_transaction (
     id               uuid        PRIMARY KEY,
     tenant_id        text        NOT NULL,
