@@ -16,6 +16,7 @@ from dashboard import formats
 from dashboard.console import PageContext, perform
 from dashboard.widgets import identity_words as words
 from dashboard.widgets import rows
+from dashboard.widgets.identity_details import GENDERS
 from dashboard.widgets.payout_part import cards
 from dashboard.widgets.rows import escape, mark
 from dashboard.widgets.work import Area
@@ -94,7 +95,8 @@ def masked(record: Mapping[str, Any] | None, part: str) -> str:
         return f"{str(record.get('dateOfBirth') or '')[:4] or formats.ABSENT}, day hidden"
     if part == "Phone":
         return mask_phone(str(record.get("phone") or "")) or formats.ABSENT
-    return _first(record.get("gender")) or formats.ABSENT
+    gender = _first(record.get("gender"))
+    return GENDERS.get(gender, gender) or formats.ABSENT
 
 
 def _first(value: Any) -> str:

@@ -162,7 +162,8 @@ def number(count: int, one: str, many: str | None = None) -> str:
 def _dead(row: RowMapping, now: datetime, zone: ZoneInfo) -> str:
     if row["dead_at"] is not None:
         return f", given up {formats.local_time(row['dead_at'], zone)}"
-    waits = row["next_attempt_at"] is not None and row["next_attempt_at"] > now
+    over = (row.get("status") or row.get("status_code")) in ("REQUESTED", "STORED", "CANCELLED", "DELETED", "INVALID")
+    waits = not over and row["next_attempt_at"] is not None and row["next_attempt_at"] > now
     return f", next attempt {formats.ago(row['next_attempt_at'], now)}" if waits else ""
 
 

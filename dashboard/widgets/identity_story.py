@@ -42,9 +42,9 @@ class Story:
         """The issuances of a request, the newest last."""
         return [one for one in self.issuances if one["request_id"] == request_id]
 
-    def kind_of(self, request_id: UUID | None) -> str | None:
-        """Of which kind the number is that a request is about."""
-        return next((one["kind"] for one in self.wanted if one["request_id"] == request_id), None)
+    def wanted_by(self, row_id: UUID | None) -> RowMapping | None:
+        """The row of step 3 with this id or this request id."""
+        return None if row_id is None else next((one for one in self.wanted if row_id in (one["id"], one["request_id"])), None)
 
 
 def find(

@@ -1,10 +1,9 @@
 """One registration's timeline over the six steps: what each participant recorded and every message, in the order of time."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -14,6 +13,7 @@ from dashboard import formats
 from dashboard.widgets import identity_waiting as waiting
 from dashboard.widgets import identity_words as words
 from dashboard.widgets import rows
+from dashboard.widgets.identity_details import details_of
 from dashboard.widgets.identity_story import Story
 from dashboard.widgets.people import People
 from dashboard.widgets.rows import escape
@@ -21,8 +21,6 @@ from pipeline.packets.catalogue import catalogue
 
 MAX_ENTRIES = 120  # of one step; more come only with many attempts, and the newest are shown
 RECEIVER = "PACKET_RECEIVER"  # takes the upload in: the end of step 1
-DETAILS_SHOWN = 8  # of what a stage measured
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 HASH_SHOWN = 12  # characters of a hash by which people tell two apart
 
 
@@ -37,6 +35,7 @@ class Entry:
     facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
     said: str | None = None
     packet: str | None = None  # the catalogue's id, for a message
+    run: UUID | None = None  # the row of idrepo.credential_request_status whose credential it is about
 
 
 def show(story: Story, known: People, zone: ZoneInfo, *, packets: bool) -> None:
@@ -46,11 +45,25 @@ def show(story: Story, known: People, zone: ZoneInfo, *, packets: bool) -> None:
     for step, title in words.STEPS.items():
         mine = [one for one in found if one.step == step]
         rows.part(f"{step} {title}", _note(mine, step, at_step, waiting.ended(story), zone))
-        if mine:
-            left_out = len(mine) - MAX_ENTRIES
+        for about, entries in _by_credential(story, mine):
+            if about:
+                st.caption(about)
+            left_out = len(entries) - MAX_ENTRIES
             if left_out > 0:
                 st.caption(f"{formats.count(left_out)} older entries are not shown.")
-            st.html(f'<ol class="timeline">{"".join(_item(one, zone) for one in mine[-MAX_ENTRIES:])}</ol>')
+            st.html(f'<ol class="timeline">{"".join(_item(one, zone) for one in entries[-MAX_ENTRIES:])}</ol>')
+
+
+def _by_credential(story: Story, mine: Sequence[Entry]) -> Iterator[tuple[str, list[Entry]]]:
+    """The entries credential by credential where there are several; those about none first."""
+    if len(story.wanted) < 2:
+        if mine:
+            yield "", list(mine)
+        return
+    for run, about in [(None, ""), *((row["id"], _named(row)) for row in story.wanted)]:
+        entries = [one for one in mine if one.run == run]
+        if entries:
+            yield about, entries
 
 
 def _note(mine: Sequence[Entry], step: int, at_step: int, ended: str | None, zone: ZoneInfo) -> str:
@@ -87,9 +100,8 @@ def messages(story: Story) -> Iterator[Entry]:
         packet = catalogue().packets.get(header["packet"])
         if packet is None or packet.flow != "identity":
             continue
-        kind = story.kind_of(header["correlation_id"])
-        of_which = f" ({words.KINDS.get(kind, kind)})" if kind else ""
-        yield Entry(header["occurred_at"], int(packet.stage) - 20, packet.title + of_which, packet=packet.id)
+        row = story.wanted_by(header["correlation_id"]) or story.wanted_by(header["causation_id"])
+        yield Entry(header["occurred_at"], int(packet.stage) - 20, packet.title, packet=packet.id, run=None if row is None else row["id"])
 
 
 def recorded(story: Story, known: People) -> Iterator[Entry]:
@@ -101,7 +113,7 @@ def recorded(story: Story, known: People) -> Iterator[Entry]:
         yield from _issuance(story, issuance)
     for request in story.requests:
         if request["stored_at"] is not None:
-            yield Entry(request["stored_at"], 6, f"Credential for {_about(story, request['id'])} acknowledged", "STORED")
+            yield Entry(request["stored_at"], 6, f"Acknowledged: {_about(story, request['id'])}", "STORED", run=_run(story, request["id"]))
 
 
 def _first_step(story: Story, known: People) -> Iterator[Entry]:
@@ -150,62 +162,35 @@ def _second_step(story: Story, known: People) -> Iterator[Entry]:
         yield Entry(number["created_at"], 2, f"{words.KINDS.get(number['kind'], number['kind'])} given", None, told)
 
 
-def details_of(details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a stage measured, in words; ids that other lines show, and what is empty, are left out."""
-    told = []
-    for key, value in list(details.items())[:DETAILS_SHOWN]:
-        said = None if key.endswith("Id") else _value(value)
-        if said:
-            told.append((_CAMEL.sub(" ", key).capitalize(), said))
-    return told
-
-
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_part(inner)}" for key, inner in value.items())
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value if not isinstance(one, dict | list)) or (f"{len(value)} looked at" if value else "")
-    return str(value)
-
-
-def _part(value: object) -> str:
-    """Of the checks of a component the ones that did not pass; what is not checked says nothing."""
-    if not isinstance(value, dict):
-        return str(value)
-    wrong = [str(name) for name, said in value.items() if said not in ("VERIFIED", "NOT_CHECKED")]
-    return f"differs: {', '.join(wrong)}" if wrong else "verified"
-
-
 def _third_step(story: Story) -> Iterator[Entry]:
     for one in story.wanted:
-        about = f"{words.KINDS.get(one['kind'], one['kind'])} for {one['partner_id']}"
-        yield Entry(one["cr_dtimes"], 3, f"Credential wanted: {about}", "NEW")
+        yield Entry(one["cr_dtimes"], 3, f"Credential wanted: {_named(one)}", "NEW", run=one["id"])
         if one["status"] != "NEW":
             told = [("Request", str(one["request_id"]))] if one["request_id"] else []
             if one["attempts"] > 1:
                 told.append(("Attempts", str(one["attempts"])))
-            yield Entry(one["upd_dtimes"], 3, f"Asked for: {about}", one["status"], told, one["status_comment"])
+            yield Entry(one["upd_dtimes"], 3, f"Asked for: {_named(one)}", one["status"], told, one["status_comment"], run=one["id"])
     for one in story.requests:
         if one["status_code"] in ("FAILED", "RETRY", "CANCELLED"):
             told = [("Retries", str(one["trn_retry_count"])), ("Request", str(one["id"]))]
-            yield Entry(one["upd_dtimes"], 4, f"Not issued: {_about(story, one['id'])}", one["status_code"], told, one["status_comment"])
+            title = f"Not issued: {_about(story, one['id'])}"
+            yield Entry(one["upd_dtimes"], 4, title, one["status_code"], told, one["status_comment"], run=_run(story, one["id"]))
 
 
 def _issuance(story: Story, one: RowMapping) -> Iterator[Entry]:
-    about = _about(story, one["request_id"])
+    about, run = _about(story, one["request_id"]), _run(story, one["request_id"])
     again = "" if one["number"] == 1 else f", the {one['number']}. time"
     told = [("Credential", str(one["id"]))]
     if one["expires_at"] is not None:
         told.append(("Share", f"{one['uses']} of {one['uses_allowed']} uses"))
     if one["published"] > 1:
         told.append(("Published", f"{one['published']} times"))
-    yield Entry(one["begun_at"], 4, f"Issued: {about}{again}", one["status_code"], told, one["status_comment"])
+    yield Entry(one["begun_at"], 4, f"Issued: {about}{again}", one["status_code"], told, one["status_comment"], run=run)
     if one["deliveries"]:
         status = "FAILED" if one["delivered_at"] is None and one["failing"] else None
         told = [("Deliveries", str(one["deliveries"]))]
-        yield Entry(one["delivered_at"] or one["published_at"], 5, f"Event delivered: {about}", status, told, one["delivery_comment"])
+        at = one["delivered_at"] or one["published_at"]
+        yield Entry(at, 5, f"Event delivered: {about}", status, told, one["delivery_comment"], run=run)
     if one["event_at"] is None:
         return
     told = [("Retries", str(one["retry_count"]))] if one["retry_count"] else []
@@ -214,11 +199,21 @@ def _issuance(story: Story, one: RowMapping) -> Iterator[Entry]:
     if one["cached_at"] is not None:
         told.append(("In the cache", "yes"))
     ended = one["event_ended_at"] or one["event_at"]
-    yield Entry(ended, 5, f"At the authentication side: {about}", one["event_status"], told, one["event_comment"])
+    yield Entry(ended, 5, f"At the authentication side: {about}", one["event_status"], told, one["event_comment"], run=run)
     if one["acknowledged_at"] is not None:
-        yield Entry(one["acknowledged_at"], 6, f"Said to the generator: {about}", "STORED" if one["event_status"] == "STORED" else "FAILED")
+        said = "STORED" if one["event_status"] == "STORED" else "FAILED"
+        yield Entry(one["acknowledged_at"], 6, f"Said to the generator: {about}", said, run=run)
 
 
-def _about(story: Story, request_id: object) -> str:
-    row = next((one for one in story.wanted if one["request_id"] == request_id), None)
-    return "a credential" if row is None else f"{words.KINDS.get(row['kind'], row['kind'])} for {row['partner_id']}"
+def _run(story: Story, request_id: UUID) -> UUID | None:
+    row = story.wanted_by(request_id)
+    return None if row is None else row["id"]
+
+
+def _about(story: Story, request_id: UUID) -> str:
+    row = story.wanted_by(request_id)
+    return "a credential" if row is None else _named(row)
+
+
+def _named(row: RowMapping) -> str:
+    return f"{words.KINDS.get(row['kind'], row['kind'])} for {row['partner_id']}"

@@ -178,6 +178,7 @@ def test_the_identity_page_has_registrations_of_every_kind(ask):
     statuses = {row.status_code: row.found for row in ask("SELECT status_code, count(*) AS found FROM regprc.registration GROUP BY 1")}
     assert statuses["PAUSED"] >= 1
     assert statuses["FAILED"] == 2
+    assert statuses["REJECTED"] == 1
     assert statuses["PROCESSED"] > 20
     assert ask("SELECT count(*) AS found FROM regprc.registration_list WHERE uploaded_at IS NULL")[0].found == 2
     left = ask("SELECT status_code, count(*) AS found FROM credential.credential_transaction GROUP BY 1")
