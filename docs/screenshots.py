@@ -1,6 +1,6 @@
 """Takes the README's pictures from a running demo: `python -m docs.screenshots http://127.0.0.1:8501`.
 
-One picture per role of the page that it lands on, one of the fraud page, and two as a phone shows them. Needs Debian's Chromium.
+One picture per role of the page that it lands on, one of the fraud page and one of the identity page, and two as a phone shows them. Needs Debian's Chromium.
 """
 
 import sys
@@ -25,6 +25,7 @@ PICTURES = (
     ("state-admin", "ADMIN001", DESKTOP, ""),
     ("auditor", "AUD001", DESKTOP, ""),
     ("fraud", "DADMIN001", DESKTOP, "/fraud"),
+    ("identity", "ADMIN001", DESKTOP, "/identity"),
     ("teacher-phone", "T12345", PHONE, ""),
     ("officer-phone", "MCO001", PHONE, ""),
 )

@@ -131,14 +131,21 @@ def _frame(ctx: PageContext, shown: Sequence[RowMapping]) -> pandas.DataFrame:
             words.registration_id(row["reg_id"]),
             ctx.tenants.get(row["tenant_id"], row["tenant_id"]),
             words.stage(row["stage"]) if row["stage"] else formats.ABSENT,
-            words.sub_status(row["sub_status_code"]) if row["sub_status_code"] else words.status(row["status_code"]),
-            row["status_comment"] or formats.ABSENT,
+            *_state(row),
             row["attempts"],
             row["since"],
         )
         for row in shown
     ]
     return pandas.DataFrame(lines, columns=["Registration", "Area", "Stage", "State", "Said", "Attempts", "Since"])
+
+
+def _state(row: RowMapping) -> tuple[str, str]:
+    """The state, and why: the row's own comment, else its sub-status as a sentence."""
+    status, sub_status = row["status_code"], row["sub_status_code"]
+    if sub_status in words.STATUSES:  # of a credential: it has no other
+        return words.status(sub_status), row["status_comment"] or formats.ABSENT
+    return words.status(status), row["status_comment"] or words.sub_status(sub_status)
 
 
 def _columns(ctx: PageContext) -> dict[str, object]:
