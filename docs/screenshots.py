@@ -1,6 +1,7 @@
 """Takes the README's pictures from a running demo: `python -m docs.screenshots http://127.0.0.1:8501`.
 
-One picture per role of the page that it lands on, one of the fraud page and one of the identity page, and two as a phone shows them. Needs Debian's Chromium.
+One picture per role of the page that it lands on, one each of the fraud and the identity page, and two as a phone shows them.
+Needs Debian's Chromium.
 """
 
 import sys
