@@ -232,10 +232,10 @@ def test_whoever_is_down_for_a_while_is_waited_for(house: House, fault: str, mea
     assert house.of(one) == STORED
 
 
-def test_authentication_that_is_down_for_hours_gets_everything_afterwards_by_new_shares(house: House) -> None:
+def test_authentication_that_is_down_longer_than_its_shares_gets_everything_afterwards_by_new_shares(house: House) -> None:
     house.faults.delivery = lambda real, *_: Delivered(503) if real.topic == ISSUED_TOPIC else None
     several = [waiting(house.rt, kind) for kind in ("UIN", "HANDLE", "VID")]
-    house.now_and_later(timedelta(hours=3))
+    house.now_and_later(timedelta(minutes=90))  # a share ends after an hour
     assert {house.of(one) for one in several} == {("REQUESTED", "ISSUED", 0)}
     house.faults.delivery = None
     house.now_and_later(HORIZON)

@@ -44,8 +44,8 @@ def mortal(rt: Runtime) -> Iterator[Mortal]:
         yield Mortal(process)
 
 
-def test_fifteen_kills_at_random_points_leave_each_credential_stored_once(rt: Runtime) -> None:
-    outlive(rt, kills=15, seed=5)
+def test_ten_kills_at_random_points_leave_each_credential_stored_once(rt: Runtime) -> None:
+    outlive(rt, kills=10, seed=5)
 
 
 @pytest.mark.long
