@@ -167,9 +167,9 @@ CHECKS: tuple[Check, ...] = (
         "The subscriber did not take an event in all tries, or its subscription ended, and nothing came of it by another way.",
         "DELIVER_AGAIN",
         "admin",
-        """SELECT CAST(convert_from(e.content, 'UTF8')::jsonb #>> '{event,data,registrationId}' AS uuid) AS registration_id,
-                  d.id AS subject_id, d.tenant_id, d.dead_at AS since, d.status_comment AS comment
-           FROM websub.delivery d JOIN websub.event e ON e.id = d.event_id JOIN websub.subscription s ON s.id = d.subscription_id
+        """SELECT t.registration_id, d.id AS subject_id, d.tenant_id, d.dead_at AS since, d.status_comment AS comment
+           FROM websub.delivery d JOIN websub.subscription s ON s.id = d.subscription_id
+           LEFT JOIN credential.issuance i ON i.event_id = d.event_id LEFT JOIN credential.credential_transaction t ON t.id = i.request_id
            WHERE d.dead_at IS NOT NULL AND d.status_code = 'FAILED'
              AND NOT (s.status_code <> 'ACTIVE'
                       AND EXISTS (SELECT FROM websub.delivery o WHERE o.event_id = d.event_id AND o.status_code = 'DELIVERED'))""",
