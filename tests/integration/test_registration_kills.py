@@ -46,6 +46,9 @@ PLACES = {
     "everything done": ("pipeline.identity.stages.runner:StagesJob._lead", "after"),
 }
 
+# Each starts a process of its own: these stand for the others where there is little time
+QUICK = {"registrations claimed, none begun", "keys of a comparison kept, nobody compared", "credentials asked for, not committed"}
+
 
 @pytest.fixture(scope="module")
 def admin(rt: Runtime) -> Caller:
@@ -70,7 +73,7 @@ def check(rt: Runtime, registration_id: UUID) -> None:
     assert all(rt.files.get(part.id, "original") for part in parts)
 
 
-@pytest.mark.parametrize("had", PLACES)
+@pytest.mark.parametrize("had", [one if one in QUICK else pytest.param(one, marks=pytest.mark.long) for one in PLACES])
 def test_a_worker_killed_with(had: str, rt: Runtime, admin: Caller, clock: SettableClock) -> None:
     received = uploaded(rt, admin, next(SEEDS))
     place, when = PLACES[had]
@@ -83,8 +86,8 @@ def test_a_worker_killed_with(had: str, rt: Runtime, admin: Caller, clock: Setta
     check(rt, received.id)
 
 
-def test_twelve_kills_at_random_points_leave_each_registration_processed_once(rt: Runtime, admin: Caller) -> None:
-    outlive(rt, admin, kills=12, seed=3)
+def test_five_kills_at_random_points_leave_each_registration_processed_once(rt: Runtime, admin: Caller) -> None:
+    outlive(rt, admin, kills=5, seed=3)
 
 
 @pytest.mark.long

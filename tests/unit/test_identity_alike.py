@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.identity.stages.alike import Compared, compared, jaro_winkler, keys, likeness, name_likeness, phonetic, tokens
@@ -47,6 +47,7 @@ def test_a_score_is_the_sum_of_its_parts(other: Compared, score: int, birthday: 
     assert (found.score, found.birth_date) == (score, birthday)
 
 
+@settings(deadline=None)
 @given(PEOPLE, PEOPLE)
 def test_likeness_is_the_same_both_ways_and_between_nothing_and_all(one: Compared, other: Compared) -> None:
     there, back = likeness(one, other), likeness(other, one)
@@ -55,11 +56,13 @@ def test_likeness_is_the_same_both_ways_and_between_nothing_and_all(one: Compare
     assert 0 <= there.name <= 100
 
 
+@settings(deadline=None)
 @given(PEOPLE.filter(lambda one: None not in (one.born, one.gender, one.phone) and tokens(one.names["eng"])))
 def test_everybody_is_wholly_like_themselves(one: Compared) -> None:
     assert likeness(one, one).score == 100
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet=string.ascii_lowercase, min_size=1, max_size=8), min_size=1, max_size=5), st.randoms())
 def test_the_order_of_the_words_of_a_name_does_not_matter(words: list[str], rng: Any) -> None:
     shuffled = list(words)
@@ -188,6 +191,7 @@ def test_mandatory_documents_go_by_age(age: int, papers: set[str]) -> None:
     assert SCHEMA.documents_for(age) == papers
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_whatever_is_written_for_a_date_is_a_date_or_nothing(written: str) -> None:
     assert isinstance(birth_date(written), date | None)

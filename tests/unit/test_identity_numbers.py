@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.identity import numbers
@@ -21,6 +21,7 @@ def test_the_check_digit_is_verhoeffs(digits: str, check: str) -> None:
     assert numbers.is_checked(digits + check)
 
 
+@settings(deadline=None)
 @given(DIGITS, st.data())
 def test_a_wrong_digit_is_always_found(digits: str, data: st.DataObject) -> None:
     number = digits + numbers.check_digit(digits)
@@ -29,6 +30,7 @@ def test_a_wrong_digit_is_always_found(digits: str, data: st.DataObject) -> None
     assert not numbers.is_checked(number[:at] + other + number[at + 1 :])
 
 
+@settings(deadline=None)
 @given(DIGITS, st.data())
 def test_two_neighbours_that_change_places_are_always_found(digits: str, data: st.DataObject) -> None:
     number = digits + numbers.check_digit(digits)
@@ -74,6 +76,7 @@ def test_a_number_whose_halves_rhyme_is_not_given_out(reason: str, whole: Callab
     assert None not in flaws
 
 
+@settings(deadline=None)
 @given(st.integers())
 def test_every_number_that_is_made_passes_its_own_rules(seed: int) -> None:
     digit = random.Random(seed).randrange

@@ -7,7 +7,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -146,6 +145,7 @@ def test_an_entry_whose_bytes_were_changed_is_not_read() -> None:
         Archive("id", bytes(data)).read("ID.json")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,20}\Z"), st.binary(max_size=500), max_size=8))
 def test_what_was_packed_is_read_again(files: dict[str, bytes]) -> None:
     if len({name.casefold() for name in files}) < len(files):
@@ -155,7 +155,7 @@ def test_what_was_packed_is_read_again(files: dict[str, bytes]) -> None:
     assert {name: read.size(name) for name in read.names} == {name: len(data) for name, data in files.items()}
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)  # a busy machine is no fault of ours
 @given(st.data())
 def test_whatever_bytes_come_the_answer_is_an_error_of_the_registry_or_what_was_packed(data: st.DataObject) -> None:
     """A good archive with some bytes changed, cut or doubled: nothing else may come out of it, and nothing large."""
@@ -171,24 +171,22 @@ def test_whatever_bytes_come_the_answer_is_an_error_of_the_registry_or_what_was_
             packed[at:at] = packed[at : at + 40]
         if not packed:
             return
-    with pytest.raises(AppError, match="SDCRS_PACKET_") if _fails(bytes(packed)) else nullcontext():
-        assert _looked_through(bytes(packed)) <= archive.MAX_UNPACKED_BYTES
+    unpacked, code = _looked_through(bytes(packed))
+    assert unpacked <= archive.MAX_UNPACKED_BYTES
+    assert code is None or code.startswith("SDCRS_PACKET_")
 
 
-def _looked_through(data: bytes) -> int:
-    """Everything there is to be read in a component; the bytes that it unpacks to."""
-    found = Component.of("evidence", data)
-    unpacked = sum(len(found.archive.read(name)) for name in found.archive.names)
-    found.verify(Announced(PACKET.reg_id, "NEW", SOURCE, "0.1"), {})
-    return unpacked
-
-
-def _fails(data: bytes) -> bool:
+def _looked_through(data: bytes) -> tuple[int, str | None]:
+    """Everything there is to be read in a component: how many bytes it unpacks to, and the code of the refusal."""
+    unpacked = 0
     try:
-        _looked_through(data)
-    except AppError:
-        return True
-    return False
+        found = Component.of("evidence", data)
+        for name in found.archive.names:
+            unpacked += len(found.archive.read(name))
+        found.verify(Announced(PACKET.reg_id, "NEW", SOURCE, "0.1"), {})
+    except AppError as error:
+        return unpacked, error.code
+    return unpacked, None
 
 
 def verdict(name: str, data: bytes, beside: bytes, **changes: str) -> Verdict:
