@@ -11,7 +11,7 @@ import json
 import random
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -56,7 +56,6 @@ class MadePacket:
     source: str = SOURCE
     schema_version: str = SCHEMA
     supervisor_status: str = "APPROVED"
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def files(self) -> list[tuple[str, bytes]]:

@@ -110,7 +110,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Passed:
-    """On to the next stage, at once or after a hold. `done`: nothing is left to be checked, the registration is processed."""
+    """On to the next stage, at once or after a hold; after the last stage the registration is processed."""
 
     sub_status: str
     details: Mapping[str, Any] = field(default_factory=dict)
