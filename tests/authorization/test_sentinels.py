@@ -271,6 +271,11 @@ def open_pages(town: Town, role: str) -> None:
     for path, query in (
         ("payouts", {}),
         ("fraud", {}),
+        ("identity", {}),
+        ("identity", {"identity.view": "Stuck"}),
+        ("identity", {"identity.view": "To decide"}),
+        ("identity", {"identity.view": "Flow"}),
+        ("identity", {"registration": TYPED["number"]}),
         ("trace", {"report": TYPED["typed_vpa"]}),
         ("payouts", {"report": TYPED["number"]}),
         ("identity", {"registration": TYPED["number"]}),
