@@ -124,7 +124,10 @@ def test_two_processes_serve_the_port_and_one_that_dies_is_replaced(served: Serv
 
 def test_the_limit_of_the_public_page_counts_in_all_processes(served: Served) -> None:
     somebody = {"X-Forwarded-For": "203.0.113.9"}
-    asked = [httpx.get(f"{served.url}/track/ABCDEFGH", headers=somebody, timeout=10).status_code for _ in range(PUBLIC.per_minute + 1)]
+    most = PUBLIC.per_minute * 3 // 2  # two that counted for themselves would let nearly twice as many pass
+    asked: list[int] = []
+    while 429 not in asked and len(asked) < most:
+        asked.append(httpx.get(f"{served.url}/track/ABCDEFGH", headers=somebody, timeout=10).status_code)
     assert (set(asked[:90]), asked[-1]) == ({404}, 429)
 
 

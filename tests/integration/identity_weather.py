@@ -13,11 +13,9 @@ from random import Random
 from typing import Any
 
 import psycopg
-import pytest
 from sqlalchemy import text
 
 from pipeline.clock import SettableClock
-from pipeline.errors import AppError
 from pipeline.identity.effect import Failed
 from pipeline.identity.flow import own_callbacks
 from pipeline.identity.local import LocalDataShare, LocalGenerator, LocalHub, LocalService
@@ -155,18 +153,23 @@ class LossyCallback:
     def confirm(self, query: Query) -> str | None:
         return self.inner.confirm(query)
 
-    def take(self, headers: Headers, raw: bytes) -> Delivered:
+    def take(self, arrived: Sequence[tuple[Headers, bytes]]) -> list[Delivered | Failed]:
+        return [self._take(headers, raw) for headers, raw in arrived]
+
+    def _take(self, headers: Headers, raw: bytes) -> Delivered | Failed:
         weather = self.weather
         if self.name == "ida" and weather.is_down("ida", weather.ida_down):
             return Delivered(503)
         if weather.strikes(f"{self.name} event forged", weather.forged):
-            with pytest.raises(AppError, match="SDCRS_BAD_SIGNATURE"):
-                self.inner.take(headers, raw.replace(b"STORED", b"FAILED") if b"STORED" in raw else raw + b" ")
+            (refused,) = self.inner.take([(headers, raw.replace(b"STORED", b"FAILED") if b"STORED" in raw else raw + b" ")])
+            assert isinstance(refused, Failed)
+            assert refused.code == "SDCRS_BAD_SIGNATURE"
         if weather.strikes(f"{self.name} event lost", weather.lost_event):
             return Delivered(200)
         if weather.strikes(f"{self.name} event twice", weather.twice):
-            self.inner.take(headers, raw)
-        return self.inner.take(headers, raw)
+            self.inner.take([(headers, raw)])
+        (answer,) = self.inner.take([(headers, raw)])
+        return answer
 
 
 @dataclass(frozen=True)

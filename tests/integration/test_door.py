@@ -108,7 +108,8 @@ def test_a_stale_version_is_told_what_changed(rt: Runtime, who: factories.People
         update = Update(report_id, "ASSIGN", version=2, fields={"assignee": who.officer.account_id})
         (outcome,) = act(conn, rt.masterdata.current(), who.supervisor, [update], rt.clock.now())
     assert outcome.error is not None
-    assert outcome.error.params == {"current": 3, "sent": 2, "state": "VERIFIED"}
+    changes = [{"version": 3, "action": "VERIFY", "status": "VERIFIED", "at": "2026-03-10T07:00:00.000+00:00"}]
+    assert outcome.error.params == {"current": 3, "sent": 2, "state": "VERIFIED", "changes": changes}
 
 
 def test_anothers_claim_refuses_and_ends_with_the_lease(rt: Runtime, who: factories.People) -> None:
