@@ -50,7 +50,7 @@ _NUMBER = text("""
 # Each teacher with a credential: the one found by handle before the one found by UIN, and the name of the present address
 _COMPARED = """WITH d AS MATERIALIZED (
     SELECT DISTINCT ON (n.account_id) n.account_id, a.tenant_id, a.state_id, n.kind, c.id AS number_hash, c.credential_id,
-           c.demo_data_sealed, v.lookup AS vpa_lookup, f.id AS fund_account_id, f.registered_sealed,
+           v.lookup AS vpa_lookup, f.id AS fund_account_id,
            greatest(p.written_at, f.validated_at) AS name_at
     FROM payout.payee_number n
     JOIN ida.identity_cache c ON c.id = n.id_hash AND (c.expiry_timestamp IS NULL OR c.expiry_timestamp > :now)
@@ -58,17 +58,19 @@ _COMPARED = """WITH d AS MATERIALIZED (
     LEFT JOIN vault.person_field v ON v.person_id = a.id AND v.field = 'vpa'
     LEFT JOIN vault.person_field p ON p.person_id = a.id AND p.field = 'name'
     LEFT JOIN LATERAL (
-        SELECT f.id, f.registered_sealed, f.validated_at FROM payout.fund_account f
+        SELECT f.id, f.validated_at FROM payout.fund_account f
         WHERE f.beneficiary_id = a.id AND f.vpa_lookup = v.lookup AND f.registered_sealed IS NOT NULL
         ORDER BY f.validated_at DESC NULLS LAST LIMIT 1
     ) f ON true
     ORDER BY n.account_id, n.kind)
 """
 _DUE = text(f"""{_COMPARED}
-    SELECT d.*, y.status FROM d LEFT JOIN payout.payee y ON y.account_id = d.account_id
-    WHERE (CAST(:only AS uuid) IS NULL OR d.account_id = :only)
+    SELECT d.*, y.status, c.demo_data_sealed, f.registered_sealed
+    FROM d LEFT JOIN payout.payee y ON y.account_id = d.account_id
+    JOIN ida.identity_cache c ON c.id = d.number_hash LEFT JOIN payout.fund_account f ON f.id = d.fund_account_id
+    WHERE (CAST(:only AS uuid) IS NULL OR d.account_id = :only) AND (CAST(:after AS uuid) IS NULL OR d.account_id > :after)
       AND (y.account_id IS NULL OR y.credential_id IS DISTINCT FROM d.credential_id OR y.vpa_lookup IS DISTINCT FROM d.vpa_lookup
-           OR (y.account_name = 'BANK') IS DISTINCT FROM (d.registered_sealed IS NOT NULL) OR d.name_at > y.checked_at)
+           OR (y.account_name = 'BANK') IS DISTINCT FROM (d.fund_account_id IS NOT NULL) OR d.name_at > y.checked_at)
     ORDER BY d.account_id LIMIT :limit
 """)  # noqa: S608 - a constant fragment, no value
 _GONE = text(f"""{_COMPARED}
@@ -104,7 +106,7 @@ def verify_payees(rt: Runtime, now: datetime, only: UUID | None = None) -> int:
 
     `only` one teacher, for whoever has just changed something and looks at what comes of it.
     """
-    numbers, total = Numbers(rt), 0
+    numbers, total, after = Numbers(rt), 0, None
     while _number(rt, numbers, now) == BATCH:
         pass
     with rt.database.worker() as conn:
@@ -112,12 +114,13 @@ def verify_payees(rt: Runtime, now: datetime, only: UUID | None = None) -> int:
             _audit(conn, gone.tenant_id, gone.account_id, now, {"status": "UNKNOWN"})
     while True:
         with rt.database.worker() as conn:
-            due = conn.execute(_DUE, {"limit": BATCH, "now": now, "only": only}).all()
+            due = conn.execute(_DUE, {"limit": BATCH, "now": now, "only": only, "after": after}).all()
             if due:
                 _compare(rt, conn, due, now)
         total += len(due)
         if len(due) < BATCH:
             return total
+        after = due[-1].account_id  # each once: one whose name was written by a clock ahead of ours is due again at once
 
 
 def enter_uin(rt: Runtime, conn: Connection, caller: Caller, account_id: UUID, uin: str, now: datetime) -> None:
