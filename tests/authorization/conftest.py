@@ -37,6 +37,13 @@ def rt(urls: Urls, settings: Settings) -> Iterator[Runtime]:
 
 
 @pytest.fixture(scope="session")
+def clock(rt: Runtime) -> SettableClock:
+    """The one clock of the folder, wherever the world has moved it."""
+    assert isinstance(rt.clock, SettableClock)
+    return rt.clock
+
+
+@pytest.fixture(scope="session")
 def world(rt: Runtime) -> World:
     return open_world(rt)
 
