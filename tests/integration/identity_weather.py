@@ -43,8 +43,8 @@ class Weather:
     random: Random
     clock: SettableClock
     until: datetime
-    lost_answer: float = 0.03
-    lost_call: float = 0.03
+    lost_answer: float = 0.10
+    lost_call: float = 0.10
     crash: float = 0.004  # of commits
     lost_event: float = 0.06
     twice: float = 0.06
