@@ -22,6 +22,7 @@ from tests.acceptance.test_map_offline import CHROMIUM, FLAGS
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 90  # two imports of pandas and Streamlit at once on a busy two-core machine
 STOP_S = 20
+LOOKS, LOOK_MS = 4, 150  # so often in a row a page must be found at rest
 WAIT_MS = 20_000  # of one step in the browser
 DESKTOP, PHONE = (1280, 800), (360, 640)
 
@@ -134,8 +135,14 @@ def sign_in(page: Page, found: House, username: str, path: str = "/") -> None:
 
 
 def still(page: Page) -> None:
-    """Wait until the page's run has ended."""
-    page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
+    """Wait until the page's run has ended, and none that it led to has begun: a click's run is often followed by another."""
+    at_rest = 0
+    for _ in range(WAIT_MS // LOOK_MS):
+        at_rest = at_rest + 1 if page.locator("[data-testid='stApp'][data-test-script-state='notRunning']").count() else 0
+        if at_rest == LOOKS:
+            return
+        page.wait_for_timeout(LOOK_MS)
+    pytest.fail("the page does not come to rest")
 
 
 def photos_are_loaded(page: Page, count: int) -> None:
