@@ -131,7 +131,8 @@ def _failures(failures: Sequence[RowMapping], period: str) -> None:
     if not failures:
         st.caption("Nothing failed in this period.")
         return
-    labels = [f"{words.stage(row['stage'])}: {words.sub_status(row['sub_status']).lower()}" for row in failures[:10]]
+    # the code's words: its sentence stands in the table below, and is longer than a chart has room for
+    labels = [f"{words.stage(row['stage'])}: {formats.words(row['sub_status']).lower()}" for row in failures[:10]]
     values = [int(row["found"]) for row in failures[:10]]
     figure = figures.bars(labels, [("times", figures.PALETTE[5], values)], [formats.count(value) for value in values])
     _plot(figure, "failures", f"Failures: most often {labels[0].lower()}, {formats.count(values[0])} times")
