@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from pipeline.access.caller import Caller
 from pipeline.access.federation import Found
 from pipeline.packets.catalogue import get
-from pipeline.packets.log import PacketHeader, write_packets
+from pipeline.packets.log import PacketHeader, header_of, write_packets
 
 # What the claims say of work and of the token itself; the rest are persons' values
 KEPT_CLAIMS = (
@@ -54,17 +54,5 @@ def _sane(said: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _header(caller: Caller, packet_id: str, body: Mapping[str, Any] | None, begun_at: datetime, now: datetime) -> PacketHeader:
-    packet = get(packet_id)
-    return PacketHeader(
-        packet=packet.id,
-        version=packet.version,
-        sender=packet.sender,
-        receiver=packet.receiver,
-        topic=packet.channel,
-        tenant_id=caller.tenant_id,
-        subject_kind="SESSION",
-        subject_id=caller.session_id,
-        occurred_at=begun_at if packet_id in BEFORE_THE_CODE else now,
-        key=str(caller.account_id),
-        body=None if body is None else dict(body),
-    )
+    at = begun_at if packet_id in BEFORE_THE_CODE else now
+    return header_of(get(packet_id), caller.tenant_id, caller.session_id, at, kind="SESSION", key=str(caller.account_id), body=body)

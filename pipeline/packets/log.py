@@ -52,15 +52,16 @@ class PacketHeader:
 def header_of(
     packet: Packet,
     tenant_id: str,
-    report_id: UUID,
+    subject_id: UUID,
     at: datetime,
     *,
+    kind: SubjectKind = "REPORT",
     key: str | None = None,
     correlation_id: UUID | None = None,
     causation_id: UUID | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> PacketHeader:
-    """The header of a catalogue packet about a report; its key is the report's id unless another is given."""
+    """The header of a catalogue packet about a report, or another kind of subject; its key is the subject's id unless one is given."""
     return PacketHeader(
         packet=packet.id,
         version=packet.version,
@@ -68,10 +69,10 @@ def header_of(
         receiver=packet.receiver,
         topic=packet.channel,
         tenant_id=tenant_id,
-        subject_kind="REPORT",
-        subject_id=report_id,
+        subject_kind=kind,
+        subject_id=subject_id,
         occurred_at=at,
-        key=key or str(report_id),
+        key=key or str(subject_id),
         correlation_id=correlation_id,
         causation_id=causation_id,
         body=None if body is None else dict(body),
@@ -98,20 +99,16 @@ def identity_header(
     packet = get(packet_id)
     if packet.flow != "identity" or packet.table is not None:
         raise KeyError(f"{packet_id} is not written about a registration")
-    return PacketHeader(
-        packet=packet.id,
-        version=packet.version,
-        sender=packet.sender,
-        receiver=packet.receiver,
-        topic=packet.channel,
-        tenant_id=tenant_id,
-        subject_kind="REGISTRATION",
-        subject_id=registration_id,
-        occurred_at=at,
-        key=key or str(registration_id),
+    return header_of(
+        packet,
+        tenant_id,
+        registration_id,
+        at,
+        kind="REGISTRATION",
+        key=key,
         correlation_id=correlation_id,
         causation_id=causation_id,
-        body=None if body is None else dict(body),
+        body=body,
     )
 
 
