@@ -137,10 +137,15 @@ class Call:
 
     def key(self, endpoint: str) -> RequestKey | None:
         """Under which a repetition of this request is known; None when it carries neither a key nor a message id."""
+        return request_key(self.caller.account_id, endpoint, self.body, self.idempotency_key)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The Idempotency-Key that was sent. Raises SDCRS_INVALID_REQUEST for one that is too long."""
         sent = self.headers.get("idempotency-key", "").strip()
         if len(sent) > MAX_KEY:
             raise AppError("SDCRS_INVALID_REQUEST", field="Idempotency-Key", detail=f"must have at most {MAX_KEY} characters")
-        return request_key(self.caller.account_id, endpoint, self.body, sent or None)
+        return sent or None
 
     @property
     def header_token(self) -> str | None:

@@ -1,22 +1,17 @@
 """Photos: uploaded by people, opened by a short-lived link or by a person who may see them."""
 
-from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
 from typing import get_args
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from pipeline.access.policy import SEES_REPORTERS
-from pipeline.api.answers import carry_out, ok, refused
+from pipeline.api.answers import ok
 from pipeline.api.call import Call
-from pipeline.api.serving import admit, call_of, capped, parts_of, serve
+from pipeline.api.multipart import Form, Limits, serve_upload
+from pipeline.api.serving import serve
 from pipeline.errors import AppError
 from pipeline.filestore.measure import MAX_BYTES
 from pipeline.filestore.store import LINK_TTL_S, Variant
@@ -27,7 +22,6 @@ from pipeline.packets.render.submission import file_answer
 
 MAX_UPLOAD_BYTES = 4 * MAX_BYTES  # a report's two photos and a spare; more go in more requests
 MAX_FIELDS = 8
-MAX_FIELD_BYTES = 1024
 SAME_HOUSE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",  # a photo opened by itself is a photo and nothing else
@@ -41,22 +35,7 @@ router = APIRouter(prefix="/filestore/v1/files", tags=["Files"])
 @router.post("")
 async def store(request: Request) -> Response:
     """Upload photos."""
-    parts, call = parts_of(request), call_of(request)
-    try:
-        admit(call)
-        refusal = await parts.gate.run(partial(carry_out, _may_upload, call))  # who may not is told before sending megabytes
-        if refusal.status_code != 200:
-            return refusal
-        fields, files = await _read_form(request)
-    except AppError as error:
-        return refused(call, [error])
-    except ClientDisconnect:
-        return Response(status_code=400)
-    try:
-        return await parts.upload_gate.run(partial(carry_out, partial(store_files, fields=fields, files=files), call))
-    except AppError as error:  # no thread took it, so nobody else closes them
-        _close(files)
-        return refused(call, [error])
+    return await serve_upload(request, "upload_file", store_files, Limits(MAX_UPLOAD_BYTES, MAX_FILES, MAX_FIELDS))
 
 
 @router.get("/{file_store_id}")
@@ -65,14 +44,10 @@ async def fetch(request: Request) -> Response:
     return await serve(request, open_file, max_bytes=0)
 
 
-def store_files(call: Call, fields: dict[str, str], files: Sequence[UploadFile]) -> Response:
-    """201 with the ids, as packet 02/06. Closes the files."""
-    try:
-        sent = parse(UploadFields, {**fields, **call.query})
-        contents = [(file.filename or "photo", file.file.read()) for file in files]
-        stored = upload(call.rt, call.caller, sent.tenant_id, sent.module, sent.tag, contents, call.parts.photos.examine)
-    finally:
-        _close(files)
+def store_files(call: Call, form: Form) -> Response:
+    """201 with the ids, as packet 02/06."""
+    sent = parse(UploadFields, {**form.fields, **call.query})
+    stored = upload(call.rt, call.caller, sent.tenant_id, sent.module, sent.tag, form.read("photo"), call.parts.photos.examine)
     rows = [
         {
             "id": file.id,
@@ -108,32 +83,6 @@ def open_file(call: Call) -> Response:
     if variant == "original" and file.owner_id != caller.account_id and caller.roles.isdisjoint(SEES_REPORTERS):
         raise AppError("SDCRS_FORBIDDEN", reason="the original tells place and device; ask for the photo")
     return _photo(call, file_id, variant, file.file_name, file.measured.content_type)
-
-
-def _may_upload(call: Call) -> Response:
-    call.allowed("upload_file")
-    return Response()
-
-
-async def _read_form(request: Request) -> tuple[dict[str, str], list[UploadFile]]:
-    """The text fields and the files of a multipart body, large ones on the disk. Raises SDCRS_INVALID_REQUEST and SDCRS_BODY_TOO_LARGE."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        raise AppError("SDCRS_INVALID_REQUEST", field="Content-Type", detail="must be multipart/form-data")
-    body = capped(request, MAX_UPLOAD_BYTES)
-    parser = MultiPartParser(request.headers, body, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise AppError("SDCRS_INVALID_REQUEST", field="body", detail=error.message) from error
-    fields = {name: item for name, item in form.multi_items() if isinstance(item, str)}
-    return fields, [item for _, item in form.multi_items() if isinstance(item, UploadFile)]
-
-
-def _close(files: Sequence[UploadFile]) -> None:
-    for file in files:
-        with suppress(OSError):
-            file.file.close()
 
 
 def _variant(sent: str) -> Variant:

@@ -2,22 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 import queries
 from pipeline.access.policy import check_tenant
-from pipeline.api.answers import carry_out, refused
-from pipeline.api.call import MAX_KEY, Call
+from pipeline.api.call import Call
 from pipeline.api.envelope import answer
-from pipeline.api.serving import admit, call_of, capped, parts_of, serve
+from pipeline.api.multipart import Form, Limits, serve_upload
+from pipeline.api.serving import serve
 from pipeline.clock import epoch_ms, from_epoch_ms
 from pipeline.errors import AppError
 from pipeline.identity.idrepo.store import make_vid_for
@@ -39,7 +34,6 @@ PREFIX = "/registrationprocessor/v1"
 UPLOAD = f"{PREFIX}/packetreceiver/registrationpackets"
 MAX_BODY_BYTES = MAX_UPLOAD_BYTES + 256 * 1024  # the files, with what the form puts around each of them
 MAX_FIELDS = 4
-MAX_FIELD_BYTES = 1024
 COUNT_LIMIT = 10_001  # as in report lists
 STATUSES = (
     *("PROCESSING", "PROCESSED", "PAUSED", "RESUMABLE", "REPROCESS", "PAUSED_FOR_ADDITIONAL_INFO"),
@@ -82,22 +76,7 @@ async def vid(request: Request) -> Response:
 @router.post(UPLOAD)
 async def upload(request: Request) -> Response:
     """Upload a registration packet."""
-    parts, call = parts_of(request), call_of(request)
-    try:
-        admit(call)
-        refusal = await parts.gate.run(partial(carry_out, _may_upload, call))  # who may not is told before sending megabytes
-        if refusal.status_code != 200:
-            return refusal
-        files = await _read_form(request)
-    except AppError as error:
-        return refused(call, [error])
-    except ClientDisconnect:
-        return Response(status_code=400)
-    try:
-        return await parts.upload_gate.run(partial(carry_out, partial(take_packet, files=files), call))
-    except AppError as error:  # no thread took it, so nobody else closes them
-        _close(files)
-        return refused(call, [error])
+    return await serve_upload(request, "sync_registrations", take_packet, Limits(MAX_BODY_BYTES, MAX_FILES, MAX_FIELDS))
 
 
 def sync_registrations(call: Call) -> Response:
@@ -112,13 +91,10 @@ def sync_registrations(call: Call) -> Response:
     return answer(call, [_synced(result) for result in results])
 
 
-def take_packet(call: Call, files: Sequence[UploadFile]) -> Response:
-    """All components of one registration, or none. Closes the files."""
-    try:
-        contents = [(file.filename or "", file.file.read()) for file in files]
-        taken = receive(call.rt, call.caller, contents, call.now, _key(call, contents))
-    finally:
-        _close(files)
+def take_packet(call: Call, form: Form) -> Response:
+    """All components of one registration, or none."""
+    contents = form.read("")
+    taken = receive(call.rt, call.caller, contents, call.now, _key(call, contents))
     body = {"registrationId": taken.reg_id, "status": "RECEIVED", "uploadNumber": taken.upload_number, "components": taken.components}
     return answer(call, body, 201)
 
@@ -197,40 +173,13 @@ def make_vid(call: Call) -> Response:
     return answer(call, body, 201)
 
 
-def _may_upload(call: Call) -> Response:
-    call.allowed("sync_registrations")
-    return Response()
-
-
-async def _read_form(request: Request) -> list[UploadFile]:
-    """The files of a multipart body, large ones on the disk. Raises SDCRS_INVALID_REQUEST and SDCRS_BODY_TOO_LARGE."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        raise AppError("SDCRS_INVALID_REQUEST", field="Content-Type", detail="must be multipart/form-data")
-    body = capped(request, MAX_BODY_BYTES)
-    parser = MultiPartParser(request.headers, body, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise AppError("SDCRS_INVALID_REQUEST", field="body", detail=error.message) from error
-    return [item for _, item in form.multi_items() if isinstance(item, UploadFile)]
-
-
 def _key(call: Call, contents: Sequence[tuple[str, bytes]]) -> RequestKey | None:
     """Under which a repetition of this upload is known; None without an Idempotency-Key."""
-    sent = call.headers.get("idempotency-key", "").strip()
-    if len(sent) > MAX_KEY:
-        raise AppError("SDCRS_INVALID_REQUEST", field="Idempotency-Key", detail=f"must have at most {MAX_KEY} characters")
-    if not sent:
+    sent = call.idempotency_key
+    if sent is None:
         return None
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents}
     return request_key(call.caller.account_id, UPLOAD, {"files": hashes}, sent)
-
-
-def _close(files: Sequence[UploadFile]) -> None:
-    for file in files:
-        with suppress(OSError):
-            file.file.close()
 
 
 def _announcement(sent: AnnouncementBody) -> Announcement:
